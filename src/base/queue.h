@@ -1,0 +1,21 @@
+/* Multi-producer, single-consumer intrusive queue, lock-free (Vyukov). Producers
+ * on any thread; one consumer thread. Nodes belong to the caller; a popped node
+ * may be reused at once. queue_push returns true when the queue was seen empty
+ * before: the producer then wakes the consumer. queue_pop may return NULL while
+ * a push is under way; that push's wake-up brings the consumer back. */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct queue_node {
+	_Atomic(struct queue_node *) next;
+};
+struct queue {
+	_Atomic(struct queue_node *) tail; /* producers */
+	struct queue_node *head;           /* consumer */
+	struct queue_node stub;
+};
+
+void queue_init(struct queue *q);
+bool queue_push(struct queue *q, struct queue_node *n);
+struct queue_node *queue_pop(struct queue *q);
