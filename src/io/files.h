@@ -31,6 +31,8 @@ struct files_ops {
 	enum err (*unlink)(struct files *fs, const char *path);
 	enum err (*mkdir)(struct files *fs, const char *path); /* with parents; existing is fine */
 	enum err (*sync_dir)(struct files *fs, const char *path);
+	/* Bytes that this process may still allocate on the disk that holds path. */
+	enum err (*free_bytes)(struct files *fs, const char *path, uint64_t *out);
 	/* Calls fn for each name in the directory (not . and ..), sorted bytewise. */
 	enum err (*list)(struct files *fs, const char *path, void (*fn)(void *arg, const char *name),
 	                 void *arg);
