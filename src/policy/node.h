@@ -1,0 +1,47 @@
+/* holdfast.yaml: what one node needs to know to start. Loaded and checked like the
+ * policy; pure: paths are resolved by the caller against the file's directory.
+ *
+ *   cluster: playground
+ *   region: us-east
+ *   data: us-east                # directory of this node's bytes
+ *   policy: policy.yaml
+ *   coordination: {file: coordination}
+ *   secret_file: cluster.secret  # shared by the regions: signs tokens, opens replication
+ *   regions:                     # every region of the policy, in this order
+ *     us-east: {http: "127.0.0.1:7101", admin: "127.0.0.1:7201", replication: "127.0.0.1:7301"}
+ *   workers: 1                   # loops that serve HTTP; 0: one per core
+ *   lease: {length: 600ms, renew: 100ms}
+ *   limits: {connections: 10000, body: 4MiB, head: 16KiB, header_time: 10s, body_rate: 1KiB, idle_time: 75s}
+ *   hold: {requests: 1024, bytes: 64MiB, time: 10s}
+ *   storage: {segment: 16MiB, min_free: 64MiB, retain: 256MiB}
+ */
+#pragma once
+#include "policy/policy.h"
+
+struct node_address {
+	const char *host;
+	uint16_t port;
+};
+struct node_region {
+	const char *name;
+	struct node_address http, admin, replication;
+};
+struct node_config {
+	const char *cluster, *region, *data, *policy, *coordination, *secret_file;
+	const struct node_region *regions;
+	int region_count, self; /* self: index of `region` in regions */
+	int workers;
+	uint64_t lease_length_ms, lease_renew_ms;
+	uint64_t connections_max, body_max_bytes, head_max_bytes;
+	uint64_t header_time_ms, body_rate_floor_bytes, idle_time_ms;
+	uint64_t hold_requests, hold_bytes, hold_time_ms;
+	uint64_t segment_bytes, min_free_bytes, retain_bytes;
+	struct policy_private *private;
+};
+MUST enum err node_config_load(struct slice yaml, const char *file,
+                               void (*report)(void *arg, const struct policy_error *e), void *arg,
+                               struct node_config **out);
+/* What only both files together show: a region of one missing in the other, another order. */
+MUST enum err node_config_check(const struct node_config *c, const char *file, const struct policy *p,
+                                void (*report)(void *arg, const struct policy_error *e), void *arg);
+void node_config_free(struct node_config *c);
