@@ -18,7 +18,7 @@ MUST enum err buf_append(struct buf *b, const void *bytes, size_t len);
 MUST enum err buf_append_slice(struct buf *b, struct slice s);
 MUST enum err buf_append_str(struct buf *b, const char *s);
 MUST enum err buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
-MUST enum err buf_vprintf(struct buf *b, const char *format, va_list args);
+MUST enum err buf_vprintf(struct buf *b, const char *format, va_list args) PRINTF_LIKE(2, 0);
 /* Room for `len` more bytes; *out points at it until the next call on b. Then buf_commit. */
 MUST enum err buf_reserve(struct buf *b, size_t len, uint8_t **out);
 void buf_commit(struct buf *b, size_t len);

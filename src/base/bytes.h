@@ -40,9 +40,11 @@ void bytes_put_u32(struct bytes_writer *w, uint32_t v);
 void bytes_put_u64(struct bytes_writer *w, uint64_t v);
 void bytes_put(struct bytes_writer *w, struct slice s);
 
-/* Lower-case hex; out has room for 2*len+1 / len bytes. */
+/* Lower-case hex, the only spelling that is read; out has room for 2*len+1 / len bytes.
+ * What is not an encoding is ERR_INVALID; out may then be half written. */
 void hex_encode(struct slice in, char *out);
 MUST enum err hex_decode(struct slice in, uint8_t *out, size_t out_len); /* in.len must be 2*out_len */
-/* base64url without padding (RFC 4648 section 5). out of size (len*4+2)/3+1. */
+/* base64url without padding (RFC 4648 section 5). out of size (len*4+2)/3+1, NUL-terminated.
+ * Decoding: ERR_TOO_LARGE over out_cap, ERR_INVALID for any but the canonical text. */
 size_t base64url_encode(struct slice in, char *out);
 MUST enum err base64url_decode(struct slice in, uint8_t *out, size_t out_cap, size_t *out_len);

@@ -16,7 +16,7 @@ struct log_field {
 };
 
 void log_set_level(enum log_level level);
-void log_set_region(const char *region); /* goes into every line; copied */
+void log_set_region(const char *region); /* goes into every line; copied; before other threads log */
 void log_write(enum log_level level, const char *part, const char *message,
                const struct log_field *fields, int n);
 #define LOG(level, part, message, ...)                                                             \

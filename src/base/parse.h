@@ -1,4 +1,5 @@
-/* Checked parsing of small texts from outside: the whole slice must match. */
+/* Checked parsing of small texts from outside: the whole slice must match. Anything
+ * else, also a number over its max, is ERR_INVALID and leaves *out alone. */
 #pragma once
 #include "base/err.h"
 #include "base/slice.h"
