@@ -1,0 +1,85 @@
+/* Hosts this node's cells: the shell around the pure cores. Owns the loop thread's
+ * stores, links, membership and placement watches; takes writes from any thread and
+ * gives every thread a cheap view of each cell's state.
+ *
+ * Threads: host_new/host_free and all callbacks on the owner loop; functions marked
+ * [any] on every thread.
+ */
+#pragma once
+#include "base/metric.h"
+#include "cell/cell.h"
+#include "coord/coord.h"
+#include "io/files.h"
+#include "io/io.h"
+
+struct host;
+struct host_cell_options {
+	const char *name;
+	const int *replicas;     /* region indexes, in order of succession */
+	int replica_count;
+	bool sync, availability;
+	int copies;
+	struct store *store;     /* NULL when this region holds no copy: then the host only knows the placement */
+};
+struct host_options {
+	const char *cluster;
+	const char *const *regions;
+	int region_count, self;
+	const char *const *hosts; /* replication addresses */
+	const uint16_t *ports;
+	struct slice secret;
+	const struct host_cell_options *cells; /* stores become the host's: it closes them */
+	int cell_count;
+	struct coord *coord;      /* becomes the host's */
+	struct files *files;
+	const char *canary_path;  /* proof of work writes and syncs here, on the data disk; NULL: always fine (simulation) */
+	uint64_t lease_length_ns, lease_renew_ns;
+	struct registry *registry;
+	/* A cell's home, epoch or activity, or a region's liveness changed: wake those who hold
+	 * requests. On the owner loop. */
+	void (*on_change)(void *arg);
+	void *arg;
+};
+MUST enum err host_new(struct io *io, const struct host_options *options, struct host **out,
+                       struct fault *fault);
+void host_free(struct host *h); /* waits for the disk; proposals in flight end ERR_OUTCOME_UNKNOWN */
+
+/* [any] Hands a proposal to the cell's owner. p->done is called on `reply_to`'s loop. */
+void host_propose(struct host *h, int cell, struct proposal *p, struct io *reply_to);
+
+/* [any] What a thread needs to route and to read; a consistent copy (seqlock). */
+struct host_cell_state {
+	int home;              /* region index; -1: not known */
+	bool active, is_home, promoting, degraded, fenced;
+	uint64_t epoch;
+	uint64_t lease_until_ns; /* 0 unless this node is home and serving */
+	uint64_t fresh_at_ns;    /* see cell_status */
+	uint64_t applied_epoch, applied_seq;
+	uint32_t lag_ms[CELL_REPLICAS_MAX];
+};
+void host_cell_state(const struct host *h, int cell, struct host_cell_state *out);
+bool host_region_up(const struct host *h, int region); /* [any] */
+/* [any] The store to make a reader on; NULL when this region holds no copy. */
+struct store *host_store(const struct host *h, int cell);
+/* [any] Is (epoch, seq) in this copy's history? ERR_OK: applied here; ERR_TIMEOUT: not yet,
+ * wait; ERR_DIVERGED: on a branch that was truncated. */
+enum err host_history_check(const struct host *h, int cell, uint64_t epoch, uint64_t seq);
+/* [any] Calls post (once) when `applied` reaches seq, the epoch changes, or deadline_ns passes. */
+struct host_wait {
+	struct io_post post; /* its fn is the caller's; runs on reply_to's loop */
+	struct io *reply_to;
+	uint64_t seq, deadline_ns;
+	void *private[4];
+};
+void host_wait_applied(struct host *h, int cell, struct host_wait *w);
+
+/* [any] Everything, for status: by message to the owner loop; done on reply_to's loop. */
+struct host_status_request {
+	struct io_post post;
+	struct io *reply_to;
+	struct cell_status *cells; /* cell_count of them, filled */
+	struct store_info *stores;
+	void (*done)(struct host_status_request *r);
+	void *private[4];
+};
+void host_status(struct host *h, struct host_status_request *r);

@@ -1,0 +1,17 @@
+/* A cell's entry in coordination, under the key `cell/NAME`: who is home, at which
+ * epoch. Text, so that an operator can read it. Pure.
+ *   epoch=7 state=active home=us-east generation=3 copies=2
+ */
+#pragma once
+#include "base/buf.h"
+
+enum placement_state { PLACEMENT_PROMOTING, PLACEMENT_ACTIVE };
+struct placement {
+	uint64_t epoch;
+	enum placement_state state;
+	char home[32];
+	uint32_t generation; /* of the home's node: the epoch is bound to this life of it */
+	uint32_t copies;     /* k in force; 1 in async cells */
+};
+MUST enum err placement_encode(const struct placement *p, struct buf *out);
+MUST enum err placement_decode(struct slice text, struct placement *out); /* ERR_INVALID */
