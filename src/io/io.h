@@ -58,7 +58,8 @@ void io_on_turn_end(struct io *io, void (*fn)(void *arg), void *arg);
 
 struct io_timer;
 struct io_timer *io_timer_new(struct io *io, void (*fn)(void *arg), void *arg); /* NULL: no memory */
-void io_timer_start(struct io_timer *t, uint64_t delay_ns); /* one shot; restarts a running one */
+/* One shot; restarts a running one. Never early; libuv rounds up to the next ms. */
+void io_timer_start(struct io_timer *t, uint64_t delay_ns);
 void io_timer_stop(struct io_timer *t);
 void io_timer_free(struct io_timer *t); /* NULL is fine; no callback afterwards */
 
@@ -68,7 +69,6 @@ void io_timer_free(struct io_timer *t); /* NULL is fine; no callback afterwards 
  * on the loop that made the lane. In the simulation `run` runs at a simulated time. */
 struct io_lane;
 struct io_job {
-	struct io_post post;              /* private */
 	struct list_node node;            /* private */
 	struct io_lane *lane;             /* private */
 	void (*run)(struct io_job *job);  /* on the lane's thread */
@@ -76,7 +76,8 @@ struct io_job {
 };
 struct io_lane *io_lane_new(struct io *io, const char *name); /* name ≤ 15 bytes, for top(1) */
 void io_lane_submit(struct io_lane *lane, struct io_job *job); /* loop thread only; job valid until done */
-/* Finishes the running and the queued jobs, joins; `done` is not called any more. */
+/* Finishes the running and the queued jobs, joins; `done` is not called any more. Allowed
+ * inside a `done`. */
 void io_lane_free(struct io_lane *lane);
 
 /* --- TCP -------------------------------------------------------------------- */
@@ -87,8 +88,10 @@ struct io_listener;
 struct io_conn_handler {
 	/* Bytes arrived; valid during the call only. Closing the connection inside is allowed. */
 	void (*on_data)(void *arg, struct slice data);
-	/* The peer ended its side (ERR_OK) or the connection broke. Called at most once; the
-	 * connection must still be closed by the owner. */
+	/* The peer ended its side (ERR_OK: writing may go on) or the connection broke
+	 * (ERR_CLOSED reset, ERR_TIMEOUT, ERR_IO). Called at most once, never inside a call of
+	 * the owner's; the connection must still be closed by the owner. While paused, only a
+	 * failed write is noticed. */
 	void (*on_end)(void *arg, enum err why);
 	/* Everything written so far has been taken by the kernel; only after a write that
 	 * left something pending. May be NULL. */
@@ -103,12 +106,14 @@ MUST enum err io_tcp_listen(struct io *io, const char *host, uint16_t port,
 uint16_t io_listener_port(const struct io_listener *l);
 void io_listener_close(struct io_listener *l);
 
-/* Takes a fresh connection (accepted, or from io_tcp_connect) into use: starts reading. */
+/* Takes a fresh connection (accepted, or from io_tcp_connect) into use: starts reading. The
+ * handler is copied. Calling it again hands the connection to another handler and arg. */
 void io_conn_open(struct io_conn *c, const struct io_conn_handler *handler, void *arg);
 
 /* host: literal address or a name to resolve. on_connect is called exactly once, never
- * before this returns, unless io_connect_cancel comes first; conn is NULL on error.
- * timeout_ns bounds resolving and connecting together. */
+ * before this returns, unless io_connect_cancel comes first; conn is NULL on error:
+ * ERR_UNAVAILABLE refused or no route, ERR_TIMEOUT, ERR_NOT_FOUND no such name.
+ * timeout_ns bounds resolving and connecting together. The handle ends with on_connect. */
 struct io_connect;
 struct io_connect *io_tcp_connect(struct io *io, const char *host, uint16_t port,
                                   uint64_t timeout_ns,
@@ -117,17 +122,20 @@ struct io_connect *io_tcp_connect(struct io *io, const char *host, uint16_t port
 void io_connect_cancel(struct io_connect *c);
 
 /* Writes at once what the kernel takes, copies and queues the rest (parts may be reused
- * after the call). ERR_OVERLOADED, and nothing of it is written, when more than the
- * connection's limit (io_conn_set_limit, default 1 MiB) would be pending: the caller
- * should have watched io_conn_pending. ERR_CLOSED after an error. Errors are also
- * reported through on_end. */
+ * after the call). ERR_OVERLOADED, and nothing of it is written, when what is pending and
+ * this write together are over the connection's limit (io_conn_set_limit, default 1 MiB),
+ * whatever the kernel would have taken: the caller should have watched io_conn_pending, and
+ * a message of up to N bytes needs a limit of at least N. ERR_CLOSED after an error. Errors
+ * are also reported through on_end, at the end of the turn. */
 MUST enum err io_conn_write(struct io_conn *c, const struct slice *parts, int count);
 size_t io_conn_pending(const struct io_conn *c); /* bytes queued */
 void io_conn_set_limit(struct io_conn *c, size_t pending_bytes);
-void io_conn_pause(struct io_conn *c);  /* no on_data until resume: back-pressure */
+/* No on_data until resume: back-pressure. Costs no system call unless bytes come. */
+void io_conn_pause(struct io_conn *c);
 void io_conn_resume(struct io_conn *c);
 /* "127.0.0.1:1234" of the peer; valid as long as the connection. */
 const char *io_conn_peer(const struct io_conn *c);
 /* No callback afterwards; frees when it may. With `flush`, what is pending is still sent
- * (bounded by 5 s) and the sending side shut down before closing. */
+ * and the sending side shut down; then the peer's end is awaited (what it still sends is
+ * thrown away), so that no reset overtakes our last bytes. All bounded by 5 s. NULL is fine. */
 void io_conn_close(struct io_conn *c, bool flush);
