@@ -18,7 +18,7 @@ struct files {
 };
 struct files_ops {
 	enum err (*open)(struct files *fs, const char *path, int flags, struct file **out);
-	void (*close)(struct file *f);
+	void (*close)(struct file *f); /* NULL is fine */
 	/* Whole or error: short reads and writes are repeated inside. A read past the end
 	 * fills *got with less. */
 	enum err (*read)(struct file *f, uint64_t offset, void *out, size_t len, size_t *got);
@@ -26,10 +26,14 @@ struct files_ops {
 	enum err (*sync)(struct file *f); /* fdatasync */
 	enum err (*size)(struct file *f, uint64_t *out);
 	enum err (*resize)(struct file *f, uint64_t bytes);  /* ftruncate */
-	enum err (*reserve)(struct file *f, uint64_t bytes); /* space is allocated and reads as zeros */
+	/* Space for `bytes` in all is allocated; the file grows to it and reads as zeros there. */
+	enum err (*reserve)(struct file *f, uint64_t bytes);
+	/* A new, renamed or unlinked name is durable after sync_dir of its directory, not after
+	 * sync of the file. */
 	enum err (*rename)(struct files *fs, const char *from, const char *to);
 	enum err (*unlink)(struct files *fs, const char *path);
-	enum err (*mkdir)(struct files *fs, const char *path); /* with parents; existing is fine */
+	/* With parents; existing is fine. Durable when it returns: the parents are synced. */
+	enum err (*mkdir)(struct files *fs, const char *path);
 	enum err (*sync_dir)(struct files *fs, const char *path);
 	/* Bytes that this process may still allocate on the disk that holds path. */
 	enum err (*free_bytes)(struct files *fs, const char *path, uint64_t *out);

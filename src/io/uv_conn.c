@@ -199,8 +199,8 @@ static struct uv_out *out_new(struct uv_conn *c) {
 	if (!out) return NULL;
 	out->conn = c;
 	/* The bound is the connection's limit, checked before; it may be raised meanwhile. */
-	buf_init(&out->flying, SIZE_MAX / 2);
-	buf_init(&out->next, SIZE_MAX / 2);
+	buf_init(&out->flying, SIZE_MAX / 8);
+	buf_init(&out->next, SIZE_MAX / 8);
 	return out;
 }
 

@@ -39,9 +39,10 @@ static void fill_random(struct io *base, void *out, size_t len) {
 	}
 }
 
-/* One wake-up is enough until the loop has begun to drain: the drain clears the flag before
- * it looks, so a post that found the flag set is seen by that drain. The full barrier of the
- * exchange is what libuv's own check of a pending wake-up lacks. */
+/* Any thread. One wake-up is enough until the loop has begun to drain: the drain clears the
+ * flag before it looks, so what happened before a caller found the flag set is seen by that
+ * drain. The full barrier of the exchange is what libuv's own check of a pending wake-up
+ * lacks. */
 static void wake(struct uv_io *io) {
 	if (atomic_exchange(&io->signalled, true)) return;
 	ASSERT(uv_async_send(&io->wake) == 0);
@@ -50,8 +51,7 @@ static void wake(struct uv_io *io) {
 void uv_io_post(struct io *base, struct io_post *post) {
 	struct uv_io *io = (struct uv_io *)base;
 	_Static_assert(sizeof post->link >= sizeof(struct queue_node), "a post holds a queue node");
-	(void)queue_push(&io->posts, (struct queue_node *)post->link);
-	wake(io);
+	if (queue_push(&io->posts, (struct queue_node *)post->link)) wake(io);
 }
 
 static void on_wake(uv_async_t *handle) {
