@@ -1,0 +1,43 @@
+/* The edge of one worker loop: takes HTTP requests, finds out who asks (trust), where
+ * it belongs (policy), and serves it here (cell), passes it on to the region it belongs to,
+ * holds it while a cell is between homes, or refuses it with a problem document.
+ *
+ * One edge per worker loop; nothing is shared between edges but what is read-only or
+ * marked [any] in cell/host.h.
+ */
+#pragma once
+#include "cell/host.h"
+#include "io/http_client.h"
+#include "io/http_server.h"
+#include "policy/decide.h"
+#include "policy/node.h"
+
+struct edge;
+struct edge_options {
+	const struct policy *policy;      /* outlive the edge */
+	const struct node_config *config;
+	struct host *host;                /* cell i of the host is cell i of the policy, region i likewise */
+	struct slice secret;              /* signs session tokens; borrowed */
+	struct registry *registry;
+};
+MUST enum err edge_new(struct io *io, const struct edge_options *options, struct edge **out,
+                       struct fault *fault);
+/* A cell or a region changed: decide anew for every held request. Any thread. */
+void edge_wake(struct edge *e);
+void edge_free(struct edge *e);
+
+/* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID].
+ * One per process, on the owner loop or a worker's. */
+struct admin;
+struct admin_options {
+	const struct policy *policy;
+	const struct node_config *config;
+	struct host *host;
+	struct registry *registry;
+	struct files *files;
+	const char *const *store_dirs; /* per cell: where its quarantine is; NULL: no copy here */
+	const char *version;
+};
+MUST enum err admin_new(struct io *io, const struct admin_options *options, struct admin **out,
+                        struct fault *fault);
+void admin_free(struct admin *a);
