@@ -70,7 +70,7 @@ struct proposal {
 	int failed_condition; /* index, for ERR_PRECONDITION; -1: an add */
 	bool replayed;
 	void (*done)(struct proposal *p); /* called by the shell */
-	void *private[8]; /* the cell's and the shell's */
+	void *private[12]; /* 0..3: the cell's; the rest: the shell's */
 };
 
 /* --- configuration -------------------------------------------------------------- */
