@@ -1,0 +1,185 @@
+/* Heads and what must come of them. Each row is cut in two where it is decided: a
+ * refused head at the faulty byte (or at the start of the faulty name or value), an
+ * accepted one at its end, with what follows on the connection behind the cut.
+ * Rules and their sources: HTTP1_RULE_TABLE in io/http1.h. */
+#pragma once
+#include "io/http1.h"
+
+struct head_vector {
+	const char *what;
+	enum http1_kind kind;
+	enum http1_rule rule;
+	struct slice bytes;
+	size_t cut;
+};
+
+#define VECTOR(kind_, rule_, before, after, what_)                                                 \
+	{what_, HTTP1_##kind_, HTTP1_RULE_##rule_, SLICE_LIT(before after), sizeof(before) - 1}
+#define TAKES(before, after, what) VECTOR(REQUEST, NONE, before, after, what)
+#define REFUSES(rule, before, after, what) VECTOR(REQUEST, rule, before, after, what)
+#define ANSWER(before, after, what) VECTOR(RESPONSE, NONE, before, after, what)
+#define BAD_ANSWER(rule, before, after, what) VECTOR(RESPONSE, rule, before, after, what)
+
+#define GET "GET / HTTP/1.1\r\n"
+#define HOST "Host: a\r\n"
+#define END "\r\n"
+#define PUT "PUT /k HTTP/1.1\r\n" HOST
+#define OK200 "HTTP/1.1 200 OK\r\n"
+
+static const struct head_vector head_vectors[] = {
+	/* what must be accepted */
+	TAKES(GET HOST END, "", "the smallest request"),
+	TAKES(GET HOST END, GET HOST END, "a pipelined one behind it is left alone"),
+	TAKES("\r\n" GET HOST END, "", "one empty line before it"),
+	TAKES("GET /a/b%20c?x=1&y=?/ HTTP/1.1\r\n" HOST END, "", "path and query"),
+	TAKES("GET /? HTTP/1.1\r\n" HOST END, "", "empty query"),
+	TAKES("GET http://h:80/p?q HTTP/1.1\r\n" HOST END, "", "absolute form"),
+	TAKES("GET HTTPS://h HTTP/1.1\r\n" HOST END, "", "absolute form without path"),
+	TAKES("GET http://[::1]?q HTTP/1.1\r\n" HOST END, "", "absolute form, query without path"),
+	TAKES("OPTIONS * HTTP/1.1\r\n" HOST END, "", "asterisk form"),
+	TAKES("OPTIONS http://h HTTP/1.1\r\n" HOST END, "", "asterisk form through a proxy"),
+	TAKES("get / HTTP/1.1\r\n" HOST END, "", "methods are case-sensitive tokens"),
+	TAKES("M-SEARCH!#$%&'*+.^_`|~1 / HTTP/1.1\r\n" HOST END, "", "every token byte"),
+	TAKES("GET / HTTP/1.0\r\n" END, "", "HTTP/1.0 needs no Host"),
+	TAKES("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n" END, "", "HTTP/1.0 that stays"),
+	TAKES(GET HOST "Connection: foo,, CLOSE ,\r\n" END, "", "close in a list"),
+	TAKES(GET HOST "Connection: keep-alive\r\nConnection: close\r\n" END, "", "two lists"),
+	TAKES(GET "hOsT:a\r\n" END, "", "names in any case, no blank needed"),
+	TAKES(GET "Host: \t a \t \r\n" END, "", "blanks around a value"),
+	TAKES(GET "Host:\r\n" END, "", "an empty Host"),
+	TAKES(GET "Host: [2001:db8::1]:7101\r\n" END, "", "an IPv6 Host"),
+	TAKES(GET HOST "X:\r\nY: \t \r\nZ: a\tb \x80\xff c\r\n" END, "", "empty, tab, obs-text"),
+	TAKES(GET HOST "X: 0123456789abcdef0123456789abcdef0123\r\n" END, "", "a longer value"),
+	TAKES(PUT "Content-Length: 5\r\n" END, "hello", "a length"),
+	TAKES(PUT "Content-Length: 0009223372036854775807\r\n" END, "", "the largest length"),
+	TAKES(PUT "Transfer-Encoding: CHUNKED\r\n" END, "0\r\n\r\n", "chunked in any case"),
+	TAKES(PUT "Expect: 100-Continue\r\n" END, "", "an expectation"),
+	TAKES("PUT / HTTP/1.0\r\nExpect: 100-continue\r\n" END, "", "no expectation in 1.0"),
+	TAKES(GET HOST "If-Match: \"a\"\r\nIf-Match: \"b\"\r\n" END, "", "list fields may repeat"),
+	TAKES(GET HOST "Upgrade: h2c\r\nConnection: upgrade\r\n" END, "", "Upgrade is ignored"),
+	/* request line */
+	REFUSES(METHOD, "", " / HTTP/1.1\r\n" HOST END, "no method"),
+	REFUSES(METHOD, "G", "@T / HTTP/1.1\r\n" HOST END, "method not a token"),
+	REFUSES(METHOD, "GET", "\t/ HTTP/1.1\r\n" HOST END, "tab after the method"),
+	REFUSES(METHOD, "GET", "\r\n" HOST END, "method alone"),
+	REFUSES(METHOD, "", "\x16\x03\x01\x02\x00\x01", "TLS on a plain port"),
+	REFUSES(METHOD, "\r\n", "\r\n" GET HOST END, "two empty lines"),
+	REFUSES(BARE_LF, "", "\n" GET HOST END, "empty line of LF"),
+	REFUSES(BARE_CR, "\r", "GET / HTTP/1.1\r\n" HOST END, "empty line of CR"),
+	REFUSES(TARGET_BYTE, "GET ", " / HTTP/1.1\r\n" HOST END, "two blanks"),
+	REFUSES(TARGET_BYTE, "GET /", "\t HTTP/1.1\r\n" HOST END, "tab in the target"),
+	REFUSES(TARGET_BYTE, "GET /", "\0 HTTP/1.1\r\n" HOST END, "NUL in the target"),
+	REFUSES(TARGET_BYTE, "GET /a", "\x7f HTTP/1.1\r\n" HOST END, "DEL in the target"),
+	REFUSES(TARGET_BYTE, "GET /a", "\xc3\xa9 HTTP/1.1\r\n" HOST END, "non-ASCII target"),
+	REFUSES(TARGET_BYTE, "GET /a", "#b HTTP/1.1\r\n" HOST END, "fragment"),
+	REFUSES(TARGET_BYTE, "GET /0123456789abcdef0", "\x80 HTTP/1.1\r\n", "late bad byte"),
+	REFUSES(TARGET_BYTE, "GET ", "\r\n" HOST END, "empty target"),
+	REFUSES(TARGET_FORM, "GET ", "a HTTP/1.1\r\n" HOST END, "relative target"),
+	REFUSES(TARGET_FORM, "GET ", "* HTTP/1.1\r\n" HOST END, "asterisk without OPTIONS"),
+	REFUSES(TARGET_FORM, "OPTIONS ", "*/ HTTP/1.1\r\n" HOST END, "asterisk and more"),
+	REFUSES(TARGET_FORM, "CONNECT ", "h:443 HTTP/1.1\r\n" HOST END, "authority form"),
+	REFUSES(TARGET_FORM, "CONNECT ", "/ HTTP/1.1\r\n" HOST END, "CONNECT to a path"),
+	REFUSES(TARGET_FORM, "GET ", "ftp://h/ HTTP/1.1\r\n" HOST END, "another scheme"),
+	REFUSES(TARGET_FORM, "GET ", "http:///p HTTP/1.1\r\n" HOST END, "absolute without host"),
+	REFUSES(TARGET_FORM, "GET ", "http://:80/ HTTP/1.1\r\n" HOST END, "port without host"),
+	REFUSES(TARGET_FORM, "GET ", "http://u@h/ HTTP/1.1\r\n" HOST END, "user information"),
+	REFUSES(TARGET_FORM, "GET ", "http:// HTTP/1.1\r\n" HOST END, "scheme alone"),
+	REFUSES(VERSION, "GET /", "\r\n" HOST END, "HTTP/0.9"),
+	REFUSES(VERSION, "GET / ", "\r\n" HOST END, "no version"),
+	REFUSES(VERSION, "GET / ", " HTTP/1.1\r\n" HOST END, "two blanks before it"),
+	REFUSES(VERSION, "GET / ", "http/1.1\r\n" HOST END, "lower case"),
+	REFUSES(VERSION, "GET / HTTP/1.", "2\r\n" HOST END, "1.2"),
+	REFUSES(VERSION, "GET / HTTP/", "2.0\r\n" HOST END, "2.0"),
+	REFUSES(VERSION, "GET / HTTP/1.1", " \r\n" HOST END, "blank after it"),
+	REFUSES(VERSION, "GET / HTTP/1.1", "1\r\n" HOST END, "1.11"),
+	REFUSES(BARE_LF, "GET /", "\n" HOST END, "LF after the target"),
+	REFUSES(BARE_LF, "GET / HTTP/1.1", "\nHost: a\n\n", "lines of LF"),
+	REFUSES(BARE_CR, "GET / HTTP/1.1\r", "Host: a\r\n" END, "a line of CR"),
+	/* header lines */
+	REFUSES(BARE_LF, GET "Host: a", "\n" END, "LF after a value"),
+	REFUSES(BARE_LF, GET HOST, "\n" END, "LF as the last line"),
+	REFUSES(BARE_CR, GET "Host: a\r", "X: b\r\n" END, "CR after a value"),
+	REFUSES(BARE_CR, GET HOST "X:\r", "Z: b\r\n" END, "CR starts a hidden header"),
+	REFUSES(BARE_CR, GET HOST "\r", "\r\n", "CR CR LF"),
+	REFUSES(FOLD, GET HOST, " X: b\r\n" END, "folded line"),
+	REFUSES(FOLD, GET HOST, "\tb\r\n" END, "folded by a tab"),
+	REFUSES(FOLD, GET, " Host: a\r\n" END, "blank before the first header"),
+	REFUSES(FOLD, PUT, " Content-Length: 5\r\n" END, "blank before a length"),
+	REFUSES(NAME_EMPTY, GET HOST, ": b\r\n" END, "no name"),
+	REFUSES(NAME_BLANK, GET "Host", " : a\r\n" END, "blank before the colon"),
+	REFUSES(NAME_BLANK, PUT "Transfer-Encoding", "\t: chunked\r\n" END, "tab before it"),
+	REFUSES(NAME_BLANK, GET "Ho", " st: a\r\n" END, "blank in a name"),
+	REFUSES(NAME_BYTE, GET HOST "X", "\r\n" END, "no colon"),
+	REFUSES(NAME_BYTE, GET HOST "X", "\n" END, "no colon, LF"),
+	REFUSES(NAME_BYTE, GET HOST "X", "\0: b\r\n" END, "NUL in a name"),
+	REFUSES(NAME_BYTE, GET HOST "X", "\x80: b\r\n" END, "non-ASCII name"),
+	REFUSES(NAME_BYTE, GET HOST "X", "(c): b\r\n" END, "delimiter in a name"),
+	REFUSES(VALUE_BYTE, GET HOST "X: a", "\0b\r\n" END, "NUL in a value"),
+	REFUSES(VALUE_BYTE, GET HOST "X: ", "\x01\r\n" END, "control in a value"),
+	REFUSES(VALUE_BYTE, GET HOST "X: a", "\x7f\r\n" END, "DEL in a value"),
+	REFUSES(VALUE_BYTE, GET HOST "X: 0123456789abcdef012", "\x1f\r\n" END, "late control"),
+	REFUSES(VALUE_BYTE, GET HOST "X: a", "\v\r\n" END, "vertical tab"),
+	/* length and coding */
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "+5\r\n" END, "plus"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "-5\r\n" END, "minus"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "5,5\r\n" END, "list"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "5 5\r\n" END, "two numbers"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "0x5\r\n" END, "hexadecimal"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "5.0\r\n" END, "fraction"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length:", "\r\n" END, "empty"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "9223372036854775808\r\n" END, "2^63"),
+	REFUSES(LENGTH_VALUE, PUT "Content-Length: ", "18446744073709551621\r\n" END, "2^64+5"),
+	REFUSES(REPEATED, PUT "Content-Length: 5\r\n", "Content-Length: 6\r\n" END, "two"),
+	REFUSES(REPEATED, PUT "Content-Length: 5\r\n", "Content-length: 5\r\n" END, "same twice"),
+	REFUSES(LENGTH_AND_CODING, PUT "Content-Length: 5\r\nTransfer-Encoding: ",
+	        "chunked\r\n" END, "coding after length"),
+	REFUSES(LENGTH_AND_CODING, PUT "Transfer-Encoding: chunked\r\nContent-Length: ",
+	        "5\r\n" END, "length after coding"),
+	REFUSES(CODING_VALUE, PUT "Transfer-Encoding: ", "gzip, chunked\r\n" END, "two codings"),
+	REFUSES(CODING_VALUE, PUT "Transfer-Encoding: ", "identity\r\n" END, "identity"),
+	REFUSES(CODING_VALUE, PUT "Transfer-Encoding: ", "chunked, chunked\r\n" END, "twice"),
+	REFUSES(CODING_VALUE, PUT "Transfer-Encoding: ", "chunked;q=1\r\n" END, "parameter"),
+	REFUSES(CODING_VALUE, PUT "Transfer-Encoding: ", "\"chunked\"\r\n" END, "quoted"),
+	REFUSES(CODING_VALUE, PUT "Transfer-Encoding: ", "xchunked\r\n" END, "prefix"),
+	REFUSES(CODING_VALUE, PUT "Transfer-Encoding:", "\r\n" END, "empty coding"),
+	REFUSES(REPEATED, PUT "Transfer-Encoding: chunked\r\n",
+	        "Transfer-Encoding: chunked\r\n" END, "coding twice"),
+	REFUSES(CODING_OLD, "PUT / HTTP/1.0\r\nTransfer-Encoding: ", "chunked\r\n" END, "1.0"),
+	/* host and others */
+	REFUSES(HOST_MISSING, GET END, "", "no Host"),
+	REFUSES(HOST_MISSING, "GET http://h/ HTTP/1.1\r\n" END, "", "no Host, absolute form"),
+	REFUSES(REPEATED, GET HOST, "Host: a\r\n" END, "Host twice"),
+	REFUSES(HOST_VALUE, GET "Host: ", "a b\r\n" END, "blank in Host"),
+	REFUSES(HOST_VALUE, GET "Host: ", "a/b\r\n" END, "path in Host"),
+	REFUSES(HOST_VALUE, GET "Host: ", "u@a\r\n" END, "user in Host"),
+	REFUSES(REPEATED, GET HOST "Authorization: a\r\n", "authorization: b\r\n" END, "two keys"),
+	REFUSES(REPEATED, PUT "Idempotency-Key: a\r\n", "Idempotency-Key: b\r\n" END, "again"),
+	REFUSES(CONNECTION_VALUE, GET HOST "Connection: ", "close;x\r\n" END, "no token"),
+	REFUSES(EXPECT_VALUE, PUT "Expect: ", "200-ok\r\n" END, "another expectation"),
+	REFUSES(EXPECT_VALUE, PUT "Expect: ", "100-continue, x\r\n" END, "one more"),
+	/* responses */
+	ANSWER(OK200 "Content-Length: 2\r\n" END, "hi", "a length"),
+	ANSWER(OK200 END, "until close", "no framing: until close"),
+	ANSWER("HTTP/1.1 204 \r\n" END, "", "empty reason"),
+	ANSWER("HTTP/1.1 204\r\n" END, "", "no blank after the status"),
+	ANSWER("HTTP/1.0 999 \x80 x\r\n" END, "", "any status, obs-text reason"),
+	ANSWER(OK200 "Transfer-Encoding: chunked\r\nConnection: close\r\n" END, "", "chunked"),
+	ANSWER(OK200 "Host: a b\r\nExpect: x\r\nETag: 1\r\nETag: 2\r\n" END, "",
+	       "what is odd only in requests"),
+	BAD_ANSWER(VERSION, "", "\r\n" OK200 END, "no empty line before an answer"),
+	BAD_ANSWER(VERSION, "HTTP/", "2 200 OK\r\n" END, "another version"),
+	BAD_ANSWER(VERSION, "", "ICY 200 OK\r\n" END, "another protocol"),
+	BAD_ANSWER(STATUS, "HTTP/1.1", "\t200 OK\r\n" END, "tab"),
+	BAD_ANSWER(STATUS, "HTTP/1.1 ", "099 OK\r\n" END, "leading zero"),
+	BAD_ANSWER(STATUS, "HTTP/1.1 20", " OK\r\n" END, "two digits"),
+	BAD_ANSWER(STATUS, "HTTP/1.1 200", "0 OK\r\n" END, "four digits"),
+	BAD_ANSWER(STATUS, "HTTP/1.1 200 O", "\0K\r\n" END, "NUL in the reason"),
+	BAD_ANSWER(BARE_LF, "HTTP/1.1 200", "\n" END, "LF after the status"),
+	BAD_ANSWER(BARE_LF, "HTTP/1.1 200 OK", "\n" END, "LF after the reason"),
+	BAD_ANSWER(BARE_CR, "HTTP/1.1 200 OK\r", "X: b\r\n" END, "CR after the reason"),
+	BAD_ANSWER(REPEATED, OK200 "Content-Length: 2\r\n", "Content-Length: 2\r\n" END, "two"),
+	BAD_ANSWER(LENGTH_AND_CODING, OK200 "Content-Length: 2\r\nTransfer-Encoding: ",
+	           "chunked\r\n" END, "both"),
+	BAD_ANSWER(CODING_VALUE, OK200 "Transfer-Encoding: ", "gzip\r\n" END, "gzip"),
+	BAD_ANSWER(CODING_OLD, "HTTP/1.0 200 OK\r\nTransfer-Encoding: ", "chunked\r\n" END, "1.0"),
+};
