@@ -1,0 +1,36 @@
+# A thin layer over meson and the scripts in tools/. `make help` lists everything.
+.DEFAULT_GOAL := help
+.PHONY: help run test build bench lint deps
+
+SUITE ?= core
+PYTHON := /usr/bin/python3
+HOLDFAST := build/gcc/src/app/holdfast
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: deps build/gcc/build.ninja ## four regions on this machine; Ctrl-C stops them
+	@ninja -C build/gcc --quiet src/app/holdfast
+	@exec $(HOLDFAST) playground --dir .playground
+
+test: ## everything: gcc, clang, ASan+UBSan, TSan, fuzz smoke, end to end
+	@exec tools/test.sh
+
+build: deps build/gcc/build.ninja ## compile with gcc into build/gcc
+	@ninja -C build/gcc --quiet
+
+bench: ## measure beside redis and nginx: make bench [SUITE=core]
+	@tools/deps.sh
+	@tools/deps.sh bench
+	@$(MAKE) --no-print-directory build
+	@exec bench/run $(SUITE)
+
+lint: deps ## the tidy rules: includes, banned calls, lengths, dead files
+	@$(PYTHON) tools/tidy.py
+
+deps: ## install the Debian packages that are missing
+	@tools/deps.sh
+
+build/gcc/build.ninja: | deps
+	@mkdir -p build
+	@CC=gcc meson setup build/gcc >build/setup.log || { cat build/setup.log; exit 1; }
