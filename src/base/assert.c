@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 void assert_failed(const char *expr, const char *file, int line) {
-	fprintf(stderr, "holdfast: %s:%d: assertion failed: %s: this is a bug: please report it\n", file,
-	        line, expr);
+	fprintf(stderr, "holdfast: %s:%d: assertion failed: %s: this is a bug: please report it\n",
+	        file, line, expr);
 	abort();
 }

@@ -119,7 +119,8 @@ void log_write(enum log_level level, const char *part, const char *message,
 	if (log_region[0]) line_add_field(&l, "region", log_region, 0);
 	line_add_field(&l, "part", part, 0);
 	line_add_field(&l, "message", message, 0);
-	for (int i = 0; i < n; i++) line_add_field(&l, fields[i].name, fields[i].text, fields[i].number);
+	for (int i = 0; i < n; i++)
+		line_add_field(&l, fields[i].name, fields[i].text, fields[i].number);
 	const char *end = l.full ? log_cut_mark : "}\n";
 	memcpy(l.text + l.len, end, strlen(end));
 	l.len += strlen(end);

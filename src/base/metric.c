@@ -10,10 +10,10 @@
 #include "base/assert.h"
 
 enum {
-	HISTOGRAM_STEPS = 8,       /* buckets a power of two */
+	HISTOGRAM_STEPS = 8, /* buckets a power of two */
 	HISTOGRAM_STEP_BITS = 3,
-	RENDER_FIRST_OCTAVE = 5,   /* 32 µs */
-	RENDER_LAST_OCTAVE = 23,   /* 8.4 s: 19 edges and +Inf */
+	RENDER_FIRST_OCTAVE = 5, /* 32 µs */
+	RENDER_LAST_OCTAVE = 23, /* 8.4 s: 19 edges and +Inf */
 };
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
@@ -91,8 +91,10 @@ static struct family *family_get(struct registry *r, const char *name, const cha
 	f->name = or_die(strdup(name));
 	f->help = or_die(strdup(help));
 	f->kind = kind;
-	if (r->last) r->last->next = f;
-	else r->first = f;
+	if (r->last)
+		r->last->next = f;
+	else
+		r->first = f;
 	r->last = f;
 	return f;
 }
@@ -111,8 +113,10 @@ static struct series *series_get(struct registry *r, const char *name, const cha
 			s->histogram = or_die(malloc(sizeof *s->histogram));
 			histogram_init(s->histogram);
 		}
-		if (f->last) f->last->next = s;
-		else f->first = s;
+		if (f->last)
+			f->last->next = s;
+		else
+			f->first = s;
 		f->last = s;
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -194,11 +198,13 @@ static enum err render_histogram(const struct family *f, const struct series *s,
 	for (int octave = RENDER_FIRST_OCTAVE; octave <= RENDER_LAST_OCTAVE; octave++) {
 		for (; bucket < octave * HISTOGRAM_STEPS; bucket++)
 			cumulative += bucket_count(s->histogram, bucket);
-		enum err e = buf_printf(out, "%s_bucket{%s%sle=\"%.9g\"} %llu\n", f->name, s->labels, comma,
-		                        (double)(1ull << octave) / 1e6, (unsigned long long)cumulative);
+		enum err e = buf_printf(out, "%s_bucket{%s%sle=\"%.9g\"} %llu\n", f->name,
+		                        s->labels, comma, (double)(1ull << octave) / 1e6,
+		                        (unsigned long long)cumulative);
 		if (e) return e;
 	}
-	for (; bucket < HISTOGRAM_BUCKETS; bucket++) cumulative += bucket_count(s->histogram, bucket);
+	for (; bucket < HISTOGRAM_BUCKETS; bucket++)
+		cumulative += bucket_count(s->histogram, bucket);
 	const char *open = s->labels[0] ? "{" : "", *close = s->labels[0] ? "}" : "";
 	uint64_t sum_us = atomic_load_explicit(&s->histogram->sum_us, memory_order_relaxed);
 	return buf_printf(out,

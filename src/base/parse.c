@@ -57,14 +57,21 @@ static enum err parse_with_unit(struct slice s, const struct unit *units, size_t
 
 enum err parse_duration_ms(struct slice s, uint64_t max_ms, uint64_t *out) {
 	static const struct unit units[] = {
-		{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000},
+		{"ms", 1},
+		{"s", 1000},
+		{"m", 60 * 1000},
+		{"h", 3600 * 1000},
+		{"d", 24 * 3600 * 1000},
 	};
 	return parse_with_unit(s, units, sizeof units / sizeof *units, max_ms, out);
 }
 
 enum err parse_bytes(struct slice s, uint64_t max, uint64_t *out) {
 	static const struct unit units[] = {
-		{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+		{"", 1},
+		{"KiB", 1 << 10},
+		{"MiB", 1 << 20},
+		{"GiB", 1 << 30},
 	};
 	return parse_with_unit(s, units, sizeof units / sizeof *units, max, out);
 }

@@ -126,7 +126,8 @@ static void random_stream_passes_unchanged(void **state) {
 		} else {
 			struct slice s = buf_slice(&b);
 			if (n > s.len) n = s.len;
-			for (size_t i = 0; i < n; i++) assert_int_equal(s.ptr[i], (uint8_t)(read + i));
+			for (size_t i = 0; i < n; i++)
+				assert_int_equal(s.ptr[i], (uint8_t)(read + i));
 			read = (uint8_t)(read + n);
 			buf_consume(&b, n);
 		}

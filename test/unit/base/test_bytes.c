@@ -21,7 +21,8 @@ static void write_then_read(void **state) {
 	bytes_put(&w, slice_str("xyz"));
 	assert_false(w.failed);
 	assert_int_equal(w.len, sizeof mem);
-	assert_memory_equal(mem, "\xab\x34\x12\xef\xbe\xad\xde\xef\xcd\xab\x89\x67\x45\x23\x01xyz", 18);
+	assert_memory_equal(mem, "\xab\x34\x12\xef\xbe\xad\xde\xef\xcd\xab\x89\x67\x45\x23\x01xyz",
+	                    18);
 
 	struct bytes_reader r = bytes_reader(slice_of(mem, sizeof mem));
 	assert_int_equal(bytes_u8(&r), 0xab);
@@ -111,14 +112,15 @@ static void hex_refuses(void **state) {
 
 /* RFC 4648, section 10, without the padding. */
 static void base64url_vectors(void **state) {
-	const char *vectors[][2] = {{"", ""},         {"f", "Zg"},        {"fo", "Zm8"},
-	                            {"foo", "Zm9v"},  {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"},
-	                            {"foobar", "Zm9vYmFy"}};
+	const char *vectors[][2] = {
+		{"", ""},           {"f", "Zg"},          {"fo", "Zm8"},         {"foo", "Zm9v"},
+		{"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
 	for (size_t i = 0; i < 7; i++) {
 		char text[16];
 		uint8_t bytes[16];
 		size_t len;
-		assert_int_equal(base64url_encode(slice_str(vectors[i][0]), text), strlen(vectors[i][1]));
+		assert_int_equal(base64url_encode(slice_str(vectors[i][0]), text),
+		                 strlen(vectors[i][1]));
 		assert_string_equal(text, vectors[i][1]);
 		assert_int_equal(base64url_decode(slice_str(text), bytes, 16, &len), ERR_OK);
 		assert_true(slice_eq(slice_of(bytes, len), slice_str(vectors[i][0])));
@@ -138,7 +140,8 @@ static void base64url_every_length(void **state) {
 		assert_int_equal(got, n);
 		assert_memory_equal(in, out, n);
 		if (n) {
-			assert_int_equal(base64url_decode(slice_of(text, len), out, n - 1, &got), ERR_TOO_LARGE);
+			assert_int_equal(base64url_decode(slice_of(text, len), out, n - 1, &got),
+			                 ERR_TOO_LARGE);
 		}
 		free(text);
 		free(out);
@@ -147,7 +150,8 @@ static void base64url_every_length(void **state) {
 
 static void base64url_refuses(void **state) {
 	/* Bad length, padding, the other alphabet, white space, left-over bits. */
-	const char *bad[] = {"A", "AAAAA", "Zg==", "Zm8=", "+_AA", "/AAA", "AA\nA", " AAA", "Zh", "Zm9"};
+	const char *bad[] = {"A",    "AAAAA", "Zg==", "Zm8=", "+_AA",
+	                     "/AAA", "AA\nA", " AAA", "Zh",   "Zm9"};
 	uint8_t out[16];
 	size_t len = 99;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

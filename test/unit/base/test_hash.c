@@ -42,7 +42,8 @@ static void crc32c_any_alignment_any_split(void **state) {
 			uint32_t whole = crc32c(0, mem + start, len);
 			assert_int_equal(whole, crc32c_portable(0, mem + start, len));
 			size_t cut = len / 3;
-			uint32_t split = crc32c(crc32c(0, mem + start, cut), mem + start + cut, len - cut);
+			uint32_t split =
+				crc32c(crc32c(0, mem + start, cut), mem + start + cut, len - cut);
 			assert_int_equal(whole, split);
 		}
 }
@@ -148,7 +149,8 @@ static void hmac_key_lengths_match_openssl(void **state) {
 	struct slice text = slice_str("text");
 	for (size_t len = 0; len < sizeof key; len++) {
 		hmac_sha256(slice_of(len ? key : NULL, len), &text, 1, ours);
-		assert_non_null(HMAC(EVP_sha256(), key, (int)len, text.ptr, text.len, theirs, NULL));
+		assert_non_null(
+			HMAC(EVP_sha256(), key, (int)len, text.ptr, text.len, theirs, NULL));
 		assert_memory_equal(ours, theirs, SHA256_BYTES);
 	}
 }

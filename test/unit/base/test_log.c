@@ -147,7 +147,8 @@ static void *write_many(void *arg) {
 static void write_from_threads(void) {
 	pthread_t threads[THREADS];
 	int numbers[THREADS] = {0, 1, 2, 3};
-	for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, write_many, &numbers[i]);
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, write_many, &numbers[i]);
 	for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
 }
 

@@ -75,9 +75,11 @@ static char *render(struct registry *r) {
 
 static void counters_and_gauges_render(void **state) {
 	struct registry *r = registry_new();
-	struct metric *a = metric_counter(r, "holdfast_edge_requests_total", "Requests.", "code=\"200\"");
+	struct metric *a =
+		metric_counter(r, "holdfast_edge_requests_total", "Requests.", "code=\"200\"");
 	struct metric *gauge = metric_gauge(r, "holdfast_cell_lag_bytes", "Lag.", NULL);
-	struct metric *b = metric_counter(r, "holdfast_edge_requests_total", "Requests.", "code=\"404\"");
+	struct metric *b =
+		metric_counter(r, "holdfast_edge_requests_total", "Requests.", "code=\"404\"");
 	metric_inc(a);
 	metric_add(a, 41);
 	metric_inc(b);
@@ -166,7 +168,8 @@ static void threads_lose_no_update(void **state) {
 		assert_int_equal(pthread_create(&threads[i], NULL, update, r), 0);
 	for (int i = 0; i < 20; i++) free(render(r)); /* rendering runs beside updates */
 	for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-	assert_int_equal(metric_get(metric_counter(r, "shared_total", "S.", NULL)), THREADS * ROUNDS);
+	assert_int_equal(metric_get(metric_counter(r, "shared_total", "S.", NULL)),
+	                 THREADS * ROUNDS);
 	char *text = render(r);
 	assert_non_null(strstr(text, "shared_seconds_count 80000\n"));
 	free(text);

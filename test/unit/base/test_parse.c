@@ -28,8 +28,20 @@ static void u64_accepts(void **state) {
 }
 
 static void u64_refuses_and_leaves_out_alone(void **state) {
-	const char *bad[] = {"", " 1", "1 ", "+1", "-1", "1.0", "0x1", "1e3", "abc", "1a", "\xd9\xa1",
-	                     "18446744073709551616", "99999999999999999999", "184467440737095516150"};
+	const char *bad[] = {"",
+	                     " 1",
+	                     "1 ",
+	                     "+1",
+	                     "-1",
+	                     "1.0",
+	                     "0x1",
+	                     "1e3",
+	                     "abc",
+	                     "1a",
+	                     "\xd9\xa1",
+	                     "18446744073709551616",
+	                     "99999999999999999999",
+	                     "184467440737095516150"};
 	uint64_t v = 42;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(u64(bad[i], UINT64_MAX, &v), ERR_INVALID);
@@ -49,7 +61,8 @@ static void i64_edges(void **state) {
 	assert_true(v == INT64_MAX);
 	assert_int_equal(parse_i64(slice_str("-0"), &v), ERR_OK);
 	assert_true(v == 0);
-	const char *bad[] = {"", "-", "--1", "+1", "- 1", "9223372036854775808", "-9223372036854775809"};
+	const char *bad[] = {
+		"", "-", "--1", "+1", "- 1", "9223372036854775808", "-9223372036854775809"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(parse_i64(slice_str(bad[i]), &v), ERR_INVALID);
 }
@@ -58,15 +71,26 @@ static void durations(void **state) {
 	const struct {
 		const char *text;
 		uint64_t ms;
-	} good[] = {{"0s", 0}, {"250ms", 250}, {"30s", 30000}, {"5m", 300000}, {"12h", 43200000},
-	            {"7d", 604800000}};
+	} good[] = {{"0s", 0},      {"250ms", 250},    {"30s", 30000},
+	            {"5m", 300000}, {"12h", 43200000}, {"7d", 604800000}};
 	uint64_t v = 1;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		assert_int_equal(parse_duration_ms(slice_str(good[i].text), 604800000, &v), ERR_OK);
 		assert_true(v == good[i].ms);
 	}
-	const char *bad[] = {"", "5", "ms", "5 s", "-5s", "1.5s", "5S", "5sec", "8d", "604800001ms",
-	                     "18446744073709551615d", "99999999999999999999ms", "1h30m"};
+	const char *bad[] = {"",
+	                     "5",
+	                     "ms",
+	                     "5 s",
+	                     "-5s",
+	                     "1.5s",
+	                     "5S",
+	                     "5sec",
+	                     "8d",
+	                     "604800001ms",
+	                     "18446744073709551615d",
+	                     "99999999999999999999ms",
+	                     "1h30m"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(parse_duration_ms(slice_str(bad[i]), 604800000, &v), ERR_INVALID);
 	assert_int_equal(parse_duration_ms(slice_str("18446744073709551615d"), UINT64_MAX, &v),
@@ -83,28 +107,57 @@ static void byte_sizes(void **state) {
 	assert_true(v == 16 << 20);
 	assert_int_equal(parse_bytes(slice_str("2GiB"), UINT64_MAX, &v), ERR_OK);
 	assert_true(v == 2ull << 30);
-	const char *bad[] = {"", "KiB", "1KB", "1kib", "1 KiB", "1B", "-1", "17MiB",
-	                     "17179869184GiB"};
+	const char *bad[] = {"",   "KiB", "1KB",   "1kib",          "1 KiB",
+	                     "1B", "-1",  "17MiB", "17179869184GiB"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(parse_bytes(slice_str(bad[i]), 16 << 20, &v), ERR_INVALID);
 }
 
 static void utf8_accepts(void **state) {
-	const char *good[] = {"", "plain", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
-	                      "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+	const char *good[] = {"",
+	                      "plain",
+	                      "\x7f",
+	                      "\xc2\x80",
+	                      "\xdf\xbf",
+	                      "\xe0\xa0\x80",
+	                      "\xed\x9f\xbf",
+	                      "\xee\x80\x80",
+	                      "\xef\xbf\xbf",
+	                      "\xf0\x90\x80\x80",
+	                      "\xf4\x8f\xbf\xbf",
 	                      "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x8f\xa0"};
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(utf8_valid(slice_str(good[i])));
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_true(utf8_valid(slice_str(good[i])));
 	assert_true(utf8_valid(slice_of("a\0b", 3)));
 	assert_true(utf8_valid(slice_of(NULL, 0)));
 }
 
 static void utf8_refuses(void **state) {
 	const char *bad[] = {
-		"\x80", "\xbf", "a\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xc2\xc2", /* 2 bytes */
-		"\xe0\x80\x80", "\xe0\x9f\xbf", "\xe2\x82", "\xe2\x82\x41", "\xe2\x28\xa1",       /* 3 bytes */
-		"\xed\xa0\x80", "\xed\xbf\xbf",                                                   /* surrogates */
-		"\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x9f\x8f", "\xf0\x9f\x8f\x41",       /* 4 bytes */
-		"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff",
+		"\x80",
+		"\xbf",
+		"a\x80",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xc2",
+		"\xc2\x41",
+		"\xc2\xc2", /* 2 bytes */
+		"\xe0\x80\x80",
+		"\xe0\x9f\xbf",
+		"\xe2\x82",
+		"\xe2\x82\x41",
+		"\xe2\x28\xa1", /* 3 bytes */
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf", /* surrogates */
+		"\xf0\x80\x80\x80",
+		"\xf0\x8f\xbf\xbf",
+		"\xf0\x9f\x8f",
+		"\xf0\x9f\x8f\x41", /* 4 bytes */
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xf8\x88\x80\x80\x80",
+		"\xfe",
+		"\xff",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_false(utf8_valid(slice_str(bad[i])));
@@ -142,14 +195,10 @@ static void names(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(u64_accepts),
-		cmocka_unit_test(u64_refuses_and_leaves_out_alone),
-		cmocka_unit_test(i64_edges),
-		cmocka_unit_test(durations),
-		cmocka_unit_test(byte_sizes),
-		cmocka_unit_test(utf8_accepts),
-		cmocka_unit_test(utf8_refuses),
-		cmocka_unit_test(utf8_counts_match_unicode),
+		cmocka_unit_test(u64_accepts),  cmocka_unit_test(u64_refuses_and_leaves_out_alone),
+		cmocka_unit_test(i64_edges),    cmocka_unit_test(durations),
+		cmocka_unit_test(byte_sizes),   cmocka_unit_test(utf8_accepts),
+		cmocka_unit_test(utf8_refuses), cmocka_unit_test(utf8_counts_match_unicode),
 		cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

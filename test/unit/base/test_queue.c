@@ -97,7 +97,8 @@ static void many_producers_one_sleeping_consumer(void **state) {
 		producers[i].jobs = calloc(JOBS, sizeof(struct job));
 		for (int k = 0; k < JOBS; k++)
 			producers[i].jobs[k] = (struct job){.producer = i, .number = k};
-		assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
+		assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]),
+		                 0);
 	}
 	while (seen < PRODUCERS * JOBS) {
 		struct queue_node *n = queue_pop(&q);

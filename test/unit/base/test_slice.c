@@ -13,7 +13,8 @@ static struct slice S(const char *s) {
 	return slice_str(s);
 }
 
-static void equality_takes_null_and_bytes(void **state) {
+static void
+equality_takes_null_and_bytes(void **state) {
 	assert_true(slice_eq(slice_of(NULL, 0), S("")));
 	assert_true(slice_eq(slice_str(NULL), S("")));
 	assert_false(slice_eq(S("a"), S("")));
@@ -97,7 +98,7 @@ static void list_keeps_order_and_count(void **state) {
 		list_push_back(&l, &items[i].node);
 	}
 	int seen = 0;
-	LIST_EACH(&l, n) { /* removing the current one is allowed */
+	LIST_EACH (&l, n) { /* removing the current one is allowed */
 		struct item *item = CONTAINER_OF(n, struct item, node);
 		assert_int_equal(item->number, seen++);
 		if (item->number % 2) list_remove(&l, n);
