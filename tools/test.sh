@@ -46,7 +46,8 @@ run() {
 	if [ "$name" = tsan ] && setarch -R true 2>/dev/null; then wrap=(setarch -R); fi
 	rm -f "$dir/meson-logs/$name".*
 	"${wrap[@]}" meson test -C "$dir" --no-rebuild --logbase "$name" --quiet \
-		--no-suite bench --no-suite e2e "$@"
+		--no-suite bench --no-suite e2e "$@" >"build/$name.log" 2>&1
+	[ -f "$dir/meson-logs/$name.json" ] || cat "build/$name.log"
 	"$python" tools/test_report.py "$counts" meson "$dir/meson-logs/$name.json"
 }
 
