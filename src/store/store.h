@@ -52,7 +52,7 @@ struct store_info {
 	uint64_t incarnation;     /* random, made with the directory: a wiped disk is another replica */
 	uint64_t state_hash;      /* of the view at `applied`: equal positions have equal hashes */
 	uint64_t log_bytes, view_bytes, checkpoint_seq;
-	const struct epoch_start *epochs; /* ascending, from first_seq's epoch on */
+	const struct epoch_start *epochs; /* ascending, from the epoch of record first_seq - 1 on */
 	int epoch_count;
 	bool fenced;
 };

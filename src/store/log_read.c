@@ -1,0 +1,193 @@
+/* Reading the log: the walk over one segment and the reader that finds a seq. Every
+ * record is checked as it is read: what a disk flipped is never handed on.
+ */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "store/log.h"
+
+enum { WINDOW_BYTES = 128 << 10 };
+
+void log_walk_init(struct log_walk *w, struct files *files, struct file *file, uint64_t nonce,
+                   uint64_t offset, uint64_t end) {
+	*w = (struct log_walk){
+		.files = files, .file = file, .nonce = nonce, .offset = offset, .end = end};
+	buf_init(&w->window, RECORD_MAX_BYTES + WINDOW_BYTES);
+	w->window_at = offset;
+}
+
+void log_walk_done(struct log_walk *w) { buf_done(&w->window); }
+
+enum err log_walk_peek(struct log_walk *w, size_t len, struct slice *out) {
+	if (len > w->end - w->offset) len = (size_t)(w->end - w->offset);
+	size_t skip = (size_t)(w->offset - w->window_at);
+	if (skip + len > w->window.len) {
+		size_t want = len > WINDOW_BYTES ? len : WINDOW_BYTES;
+		if (want > w->end - w->offset) want = (size_t)(w->end - w->offset);
+		uint8_t *p;
+		size_t got = 0;
+		buf_reset(&w->window);
+		enum err err = buf_reserve(&w->window, want, &p);
+		if (!err) err = w->files->ops->read(w->file, w->offset, p, want, &got);
+		if (err) return err;
+		buf_commit(&w->window, got);
+		w->window_at = w->offset;
+		skip = 0;
+		if (len > got) len = got; /* a file cut short */
+	}
+	*out = slice_of(buf_slice(&w->window).ptr + skip, len);
+	return ERR_OK;
+}
+
+enum err log_walk_next(struct log_walk *w, struct record *out, uint64_t *head_at) {
+	struct slice s;
+	uint64_t first_seq;
+	*head_at = 0;
+	enum err err = log_walk_peek(w, BATCH_HEAD_BYTES, &s);
+	if (err) return err;
+	bool head = s.len == BATCH_HEAD_BYTES && batch_head_like(s.ptr);
+	if (head) {
+		if (!batch_head_valid(s.ptr, w->nonce, w->offset, &first_seq)) return ERR_CORRUPT;
+		*head_at = w->offset;
+		w->offset += BATCH_HEAD_BYTES;
+		err = log_walk_peek(w, BATCH_HEAD_BYTES, &s);
+		if (err) return err;
+	}
+	uint32_t bytes = s.len >= 4 ? get_u32(s.ptr) : 0;
+	if (bytes == 0 && !head) return ERR_NOT_FOUND;
+	if (bytes >= RECORD_HEADER_BYTES && bytes <= RECORD_MAX_BYTES)
+		err = log_walk_peek(w, bytes, &s);
+	if (!err) err = record_decode(s, out);
+	if (!err && head && out->at.seq != first_seq) err = ERR_CORRUPT;
+	if (err == ERR_NOT_FOUND) err = ERR_CORRUPT;
+	if (err && head) w->offset = *head_at;
+	if (!err) w->offset += out->bytes.len;
+	return err;
+}
+
+/* --- the reader ------------------------------------------------------------------- */
+
+void log_reader_init(struct log_reader *r, struct log *log) {
+	*r = (struct log_reader){.log = log};
+}
+
+void log_reader_forget(struct log_reader *r) {
+	for (int i = 0; i < LOG_READER_FILES; i++) {
+		if (r->slots[i].file) r->log->files->ops->close(r->slots[i].file);
+		r->slots[i] = (struct log_reader_slot){0};
+	}
+}
+
+void log_reader_done(struct log_reader *r) {
+	if (r->log) log_reader_forget(r);
+}
+
+static enum err reader_file(struct log_reader *r, uint64_t first_seq, uint64_t nonce,
+                            struct file **out) {
+	struct log_reader_slot *oldest = r->slots;
+	for (int i = 0; i < LOG_READER_FILES; i++) {
+		struct log_reader_slot *slot = &r->slots[i];
+		if (slot->file && slot->nonce == nonce) {
+			slot->used = ++r->clock;
+			*out = slot->file;
+			return ERR_OK;
+		}
+		if (slot->used < oldest->used) oldest = slot;
+	}
+	char path[PATH_BYTES];
+	struct files *files = r->log->files;
+	enum err err = log_segment_path(r->log, first_seq, path);
+	if (!err) err = files->ops->open(files, path, FILE_READ, out);
+	if (err) return err;
+	if (oldest->file) files->ops->close(oldest->file);
+	*oldest = (struct log_reader_slot){nonce, ++r->clock, *out};
+	return ERR_OK;
+}
+
+struct place {
+	uint64_t first_seq, nonce, offset, end;
+};
+
+/* Where to start walking to meet seq. */
+static enum err place_find(struct log *log, uint64_t seq, struct place *out) {
+	enum err err = ERR_NOT_FOUND;
+	pthread_mutex_lock(&log->lock);
+	for (int i = log->segment_count - 1; i >= 0 && err && seq <= log->last.seq; i--) {
+		const struct log_segment *s = &log->segments[i];
+		if (seq <= s->header.prev.seq || !s->mark_count) continue;
+		int low = 0, high = s->mark_count - 1; /* last mark at or before seq */
+		while (low < high) {
+			int mid = (low + high + 1) / 2;
+			if (s->marks[mid].seq <= seq) low = mid;
+			else high = mid - 1;
+		}
+		*out = (struct place){s->header.prev.seq + 1, s->header.nonce,
+		                      s->marks[low].offset, s->end};
+		err = ERR_OK;
+	}
+	pthread_mutex_unlock(&log->lock);
+	return err;
+}
+
+/* Walks one segment. *next moves past what was given; *stop when `each` has enough. */
+static enum err segment_each(struct log_reader *r, const struct place *place, uint64_t to_seq,
+                             uint64_t *next, bool *stop,
+                             bool (*each)(void *arg, const struct record *record), void *arg) {
+	struct file *file;
+	enum err err = reader_file(r, place->first_seq, place->nonce, &file);
+	if (err) return err == ERR_NOT_FOUND ? ERR_IO : err;
+	struct log_walk w;
+	struct record record;
+	uint64_t head_at;
+	log_walk_init(&w, r->log->files, file, place->nonce, place->offset, place->end);
+	while (!*stop && *next <= to_seq && w.offset < w.end) {
+		err = log_walk_next(&w, &record, &head_at);
+		if (!err && record.at.seq > *next) err = ERR_CORRUPT;
+		if (err) break;
+		if (record.at.seq < *next) continue;
+		*stop = !each(arg, &record);
+		(*next)++;
+	}
+	log_walk_done(&w);
+	/* Inside durable bytes there is no end: zeros are damage. */
+	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+enum err log_each(struct log_reader *r, uint64_t from_seq, uint64_t to_seq,
+                  bool (*each)(void *arg, const struct record *record), void *arg) {
+	uint64_t next = from_seq;
+	bool stop = false;
+	while (!stop && next <= to_seq) {
+		struct place place;
+		uint64_t before = next;
+		enum err err = place_find(r->log, next, &place);
+		if (err) return next == from_seq ? err : ERR_OK;
+		err = segment_each(r, &place, to_seq, &next, &stop, each, arg);
+		if (err) return err;
+		if (next == before) return ERR_CORRUPT;
+	}
+	return ERR_OK;
+}
+
+static bool position_take(void *arg, const struct record *record) {
+	*(struct position *)arg = record->at;
+	return false;
+}
+
+enum err log_position_of(struct log_reader *r, uint64_t seq, struct position *out) {
+	struct log *log = r->log;
+	bool known = false;
+	pthread_mutex_lock(&log->lock);
+	if (seq == log->last.seq) {
+		*out = log->last;
+		known = true;
+	}
+	for (int i = 0; i < log->segment_count && !known; i++) {
+		if (log->segments[i].header.prev.seq != seq) continue;
+		*out = log->segments[i].header.prev;
+		known = true;
+	}
+	pthread_mutex_unlock(&log->lock);
+	return known ? ERR_OK : log_each(r, seq, seq, position_take, out);
+}
