@@ -17,12 +17,21 @@ struct sim *sim_new(const struct sim_options *options);
 void sim_free(struct sim *s);
 uint64_t sim_random(struct sim *s, uint64_t below); /* the world's own random: plans, workloads */
 uint64_t sim_now_ns(const struct sim *s);
+/* A hash over what ran when: equal after equal runs. */
+uint64_t sim_digest(const struct sim *s);
 
-/* A node's host name in io_tcp_connect/listen is the name given here. */
+/* A node's host name in io_tcp_connect/listen is the name given here; 127.0.0.1, ::1 and
+ * localhost are the node itself. Never NULL. All nodes share one CLOCK_BOOTTIME, as processes
+ * of one machine do. Call into a node's objects from its own events (io_post brings you there):
+ * the end of a turn is the end of an event. */
 struct io *sim_node(struct sim *s, const char *host);
 struct files *sim_disk(struct sim *s, const char *host); /* survives sim_crash */
 
-/* Runs the next event; false when there is none. sim_run_for runs all due within ns. */
+/* Moves a node's wall clock by so much (it also survives a crash). */
+void sim_set_wall(struct sim *s, const char *host, int64_t offset_ms);
+
+/* Runs the next turn (an event, and those of the same node and instant that follow it); false
+ * when there is none. sim_run_for runs all due within ns. */
 bool sim_step(struct sim *s);
 void sim_run_for(struct sim *s, uint64_t ns);
 
@@ -32,18 +41,38 @@ void sim_cut(struct sim *s, const char *from, const char *to, bool cut);
 void sim_reset(struct sim *s, const char *a, const char *b);
 /* The node stops running events (SIGSTOP); they run late after resume. */
 void sim_pause(struct sim *s, const char *host, bool paused);
-/* The process is gone: its loop is dead, connections break, queued jobs are lost. With
- * power_loss each unsynced write of the disk is kept, lost or torn at random. The owner
- * frees what it built on the node's io without calling into it, then calls sim_node again. */
+/* The process is gone: its loop is dead, connections break, queued jobs are lost (a job's run
+ * happens all at once when its time is over, its done a little later: a crash between the two
+ * loses the news of an effect). Files that were open answer ERR_IO from now on. With power_loss
+ * each unsynced write of the disk is kept, lost or torn at random, and connecting to the node
+ * times out until it is back instead of being refused. The owner frees what it built on the
+ * node's io, then calls sim_node again. Freeing and closing objects of the dead io is allowed
+ * and calls nobody; its memory lasts until sim_free. */
 void sim_crash(struct sim *s, const char *host, bool power_loss);
 
-/* Disk faults: the call number `countdown` from now (1 = next) among those of `kind` fails
- * with `err`; with `sticky` all later ones too. countdown 0 clears. */
-enum sim_disk_op { SIM_WRITE, SIM_SYNC, SIM_READ, SIM_RESERVE, SIM_RENAME, SIM_ANY };
+/* The disk. Durable is what was synced: a file's bytes and size by its sync, names (create,
+ * rename, unlink) by sync_dir of their directory, directories at once by mkdir. On power loss
+ * unsynced bytes are kept or lost by sectors of 512, and of the unsynced names of a directory
+ * a random first part is kept (a journal keeps the order; what sync_dir needs from another
+ * directory goes with it).
+ *
+ * Disk faults: the call number `countdown` from now (1 = next) among those of `kind` fails
+ * with `err`; with `sticky` all later ones too, through crashes, until countdown 0 clears. A
+ * write that fails leaves a part behind. After a sync that fails, each write it should have
+ * made durable is durable or not at random, and a later sync does not repair that, as on Linux. */
+enum sim_disk_op {
+	SIM_WRITE,
+	SIM_SYNC, /* and sync_dir */
+	SIM_READ,
+	SIM_RESERVE, /* and resize */
+	SIM_RENAME,  /* and unlink, mkdir, and open where it creates */
+	SIM_ANY,     /* all of them but reads */
+};
 void sim_disk_fail(struct files *disk, enum sim_disk_op kind, uint64_t countdown, enum err err,
                    bool sticky);
-void sim_disk_set_free(struct files *disk, uint64_t bytes); /* UINT64_MAX: no bound */
-uint64_t sim_disk_calls(const struct files *disk); /* how many write points there were */
+/* So much may still be allocated; UINT64_MAX: no bound. What is freed is added. */
+void sim_disk_set_free(struct files *disk, uint64_t bytes);
+uint64_t sim_disk_calls(const struct files *disk); /* how many write points there were: as SIM_ANY */
 /* Power loss now for a disk used without a node: as sim_crash does. */
 void sim_disk_power_loss(struct files *disk, uint64_t seed);
 struct files *sim_disk_new(uint64_t seed); /* a disk alone, for store tests */
