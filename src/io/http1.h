@@ -102,8 +102,8 @@ const char *http1_rule_source(enum http1_rule rule); /* static; for tests and do
 enum http1_kind { HTTP1_REQUEST, HTTP1_RESPONSE };
 
 enum http1_body_kind {
-	HTTP1_BODY_NONE,        /* no body, and no field that speaks of one */
-	HTTP1_BODY_LENGTH,      /* content_length bytes */
+	HTTP1_BODY_NONE,   /* no body, and no field that speaks of one */
+	HTTP1_BODY_LENGTH, /* content_length bytes */
 	HTTP1_BODY_CHUNKED,
 	HTTP1_BODY_UNTIL_CLOSE, /* responses only */
 };
@@ -125,8 +125,8 @@ struct http1_head {
 	int status; /* 100..999 */
 	struct slice reason;
 	/* Both. */
-	int minor;       /* HTTP/1.minor: 0 or 1 */
-	bool keep_alive; /* what version and Connection say; the caller may know better */
+	int minor;                 /* HTTP/1.minor: 0 or 1 */
+	bool keep_alive;           /* what version and Connection say; the caller may know better */
 	enum http1_body_kind body; /* of a response: see http1_response_body */
 	uint64_t content_length;   /* < 2^63; 0 unless body is LENGTH */
 	int header_count;
@@ -166,7 +166,7 @@ static inline struct slice http1_header(const struct http1_head *h, enum http_fi
 enum http1_body_kind http1_response_body(const struct http1_head *h, enum http_method asked);
 
 /* False for fields that end at this hop: Connection and what it names, its old kin, and
- * framing, which the encoders below write themselves (RFC 9110 7.6.1). */
+ * framing, which the encoders below write themselves (RFC 9110 7.6.1). Host always goes on. */
 bool http1_header_forwards(const struct http1_head *h, const struct http_header *field);
 
 /* --- bodies ----------------------------------------------------------------- */

@@ -17,7 +17,9 @@ enum {
 };
 extern const uint8_t http1_char_class[256];
 
-static inline bool char_is(uint8_t c, unsigned class) { return http1_char_class[c] & class; }
+static inline bool char_is(uint8_t c, unsigned class) {
+	return http1_char_class[c] & class;
+}
 
 static inline int char_hex(uint8_t c) { /* -1 when c is no hexadecimal digit */
 	if (c >= '0' && c <= '9') return c - '0';

@@ -41,12 +41,14 @@ static uint8_t *put_framing(uint8_t *p, struct http1_framing framing) {
 
 static bool field_valid(const struct http_header *field) {
 	struct slice name = field->name, value = field->value;
-	if (name.len == 0 || scan_class(name.ptr, name.ptr + name.len, CHAR_TOKEN) != name.ptr + name.len)
+	if (name.len == 0 ||
+	    scan_class(name.ptr, name.ptr + name.len, CHAR_TOKEN) != name.ptr + name.len)
 		return false;
 	enum http_field id = http_field_find(name);
 	if (id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING || id == FIELD_CONNECTION)
 		return false;
-	return value.len == 0 || scan_value(value.ptr, value.ptr + value.len) == value.ptr + value.len;
+	return value.len == 0 ||
+	       scan_value(value.ptr, value.ptr + value.len) == value.ptr + value.len;
 }
 
 /* Checks the fields and adds up what they take on the wire. */
@@ -89,7 +91,8 @@ enum err http1_encode_request(struct buf *out, struct slice method, struct slice
 	const uint8_t *method_end = method.ptr + method.len, *target_end = target.ptr + target.len;
 	if (method.len == 0 || scan_class(method.ptr, method_end, CHAR_TOKEN) != method_end)
 		return ERR_INVALID;
-	if (target.len == 0 || scan_target(target.ptr, target_end) != target_end) return ERR_INVALID;
+	if (target.len == 0 || scan_target(target.ptr, target_end) != target_end)
+		return ERR_INVALID;
 	if (framing.body == HTTP1_BODY_UNTIL_CLOSE) return ERR_INVALID;
 	const struct slice line[3] = {method, target, SLICE_LIT("HTTP/1.1")};
 	return head_encode(out, line, framing, fields, count);
@@ -119,7 +122,8 @@ enum err http1_encode_chunk(struct buf *out, struct slice data) {
 	if (data.len == 0) return ERR_OK;
 	if (data.len > SIZE_MAX / 2) return ERR_TOO_LARGE;
 	uint8_t *start;
-	enum err e = buf_reserve(out, HTTP1_CHUNK_HEAD_BYTES + data.len + HTTP1_CHUNK_END.len, &start);
+	enum err e =
+		buf_reserve(out, HTTP1_CHUNK_HEAD_BYTES + data.len + HTTP1_CHUNK_END.len, &start);
 	if (e) return e;
 	char head[HTTP1_CHUNK_HEAD_BYTES];
 	uint8_t *p = put(start, slice_of(head, http1_chunk_head(data.len, head)));

@@ -107,12 +107,8 @@ static enum step fields_parse(struct http1_head *h, struct cursor *given) {
 		case STATE_VALUE:
 			if ((s = value_parse(h, &c))) break;
 			__attribute__((fallthrough));
-		case STATE_VALUE_LF:
-			s = value_lf_parse(h, &c);
-			break;
-		default:
-			s = end_parse(h, &c);
-			break;
+		case STATE_VALUE_LF: s = value_lf_parse(h, &c); break;
+		default: s = end_parse(h, &c); break;
 		}
 	}
 	given->at = c.at;
@@ -153,7 +149,8 @@ enum err http1_head_parse(struct http1_head *h, struct slice in, size_t *used) {
 	if (h->state < STATE_FIELD) s = http1_line_parse(h, &c);
 	if (s == STEP_ON) s = fields_parse(h, &c);
 	h->at = cursor_offset(&c);
-	if (s == STEP_NEED && in.len >= h->limit) s = head_fail(h, &c, c.end, HTTP1_RULE_HEAD_BYTES);
+	if (s == STEP_NEED && in.len >= h->limit)
+		s = head_fail(h, &c, c.end, HTTP1_RULE_HEAD_BYTES);
 	if (s == STEP_FAIL) return http1_rule_code(h->rule);
 	if (s == STEP_ON) *used = h->at;
 	return ERR_OK;

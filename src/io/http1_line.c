@@ -2,11 +2,20 @@
  * line (RFC 9112 4). May know only the head it fills. */
 #include "io/http1_parse.h"
 
+static bool starts_nocase(struct slice s, struct slice prefix) {
+	return s.len >= prefix.len && slice_eq_nocase(slice_of(s.ptr, prefix.len), prefix);
+}
+
+/* Length of the scheme with its "://"; 0 when it is not ours (RFC 9110 4.2). */
+static size_t scheme_bytes(struct slice target) {
+	const struct slice http = SLICE_LIT("http://"), https = SLICE_LIT("https://");
+	if (starts_nocase(target, http)) return http.len;
+	return starts_nocase(target, https) ? https.len : 0;
+}
+
 /* scheme "://" authority [ path ] [ "?" query ]: no user information, no empty host. */
 static bool target_absolute(struct http1_head *h, struct slice t) {
-	size_t scheme = t.len > 7 && slice_eq_nocase(slice_of(t.ptr, 7), SLICE_LIT("http://"))    ? 7
-	                : t.len > 8 && slice_eq_nocase(slice_of(t.ptr, 8), SLICE_LIT("https://")) ? 8
-	                                                                                          : 0;
+	size_t scheme = scheme_bytes(t);
 	if (!scheme) return false;
 	const uint8_t *host = t.ptr + scheme, *end = t.ptr + t.len;
 	const uint8_t *p = scan_class(host, end, CHAR_HOST);
@@ -170,8 +179,7 @@ enum step http1_line_parse(struct http1_head *h, struct cursor *c) {
 		bool cut = (size_t)(end - c->start) >= line_end;
 		c->end = cut ? c->start + line_end : end;
 		s = line_step(h, c);
-		if (s == STEP_NEED && cut)
-			s = head_fail(h, c, c->at, HTTP1_RULE_LINE_BYTES);
+		if (s == STEP_NEED && cut) s = head_fail(h, c, c->at, HTTP1_RULE_LINE_BYTES);
 	}
 	c->end = end;
 	return s;

@@ -14,9 +14,15 @@ static const struct rule_row rule_rows[HTTP1_RULE_COUNT] = {
 #undef RULE_ROW
 };
 
-enum err http1_rule_code(enum http1_rule rule) { return rule_rows[rule].code; }
-const char *http1_rule_text(enum http1_rule rule) { return rule_rows[rule].text; }
-const char *http1_rule_source(enum http1_rule rule) { return rule_rows[rule].source; }
+enum err http1_rule_code(enum http1_rule rule) {
+	return rule_rows[rule].code;
+}
+const char *http1_rule_text(enum http1_rule rule) {
+	return rule_rows[rule].text;
+}
+const char *http1_rule_source(enum http1_rule rule) {
+	return rule_rows[rule].source;
+}
 
 static bool token_valid(struct slice s) {
 	const uint8_t *end = s.ptr + s.len;
@@ -119,6 +125,7 @@ static bool connection_names(const struct http1_head *h, struct slice name) {
 
 bool http1_header_forwards(const struct http1_head *h, const struct http_header *field) {
 	switch (field->id) {
+	case FIELD_HOST: return true; /* without it the next hop must refuse */
 	case FIELD_CONNECTION:
 	case FIELD_KEEP_ALIVE:
 	case FIELD_PROXY_CONNECTION:

@@ -17,7 +17,7 @@ static const struct field_row field_rows[FIELD_COUNT] = {
 };
 
 /* Letters differ in their low five bits, whatever their case. */
-#define FIELD_KEY(len, first) ((len) * LETTERS + ((first) & (LETTERS - 1)))
+#define FIELD_KEY(len, first) ((len)*LETTERS + ((first) & (LETTERS - 1)))
 
 static const uint8_t field_index[LENGTHS * LETTERS] = {
 #define FIELD_INDEX(id, text, first, once) [FIELD_KEY(sizeof(text) - 1, first)] = FIELD_##id,
@@ -66,7 +66,9 @@ struct slice http_field_name(enum http_field id) {
 	return slice_of(field_rows[id].name, field_rows[id].len);
 }
 
-bool http_field_once(enum http_field id) { return field_rows[id].once; }
+bool http_field_once(enum http_field id) {
+	return field_rows[id].once;
+}
 
 enum http_method http_method_find(struct slice method) {
 #define METHOD_FIND(id)                                                                            \
@@ -79,7 +81,7 @@ enum http_method http_method_find(struct slice method) {
 
 const char *http_method_name(enum http_method method) {
 	switch (method) {
-#define METHOD_NAME(id) \
+#define METHOD_NAME(id)                                                                            \
 	case METHOD_##id: return #id;
 		HTTP_METHOD_TABLE(METHOD_NAME)
 #undef METHOD_NAME
@@ -88,6 +90,7 @@ const char *http_method_name(enum http_method method) {
 	return "";
 }
 
+/* clang-format off */
 /* RFC 9110 section 15, RFC 6585, RFC 4918 (507), RFC 7725 (451). */
 #define STATUS_TABLE(X)                                                                            \
 	X(100, "Continue") X(200, "OK") X(201, "Created") X(202, "Accepted")                       \
@@ -106,10 +109,11 @@ const char *http_method_name(enum http_method method) {
 	X(500, "Internal Server Error") X(501, "Not Implemented") X(502, "Bad Gateway")            \
 	X(503, "Service Unavailable") X(504, "Gateway Timeout")                                    \
 	X(505, "HTTP Version Not Supported") X(507, "Insufficient Storage")
+/* clang-format on */
 
 const char *http_status_text(int status) {
 	switch (status) {
-#define STATUS_TEXT(code, text) \
+#define STATUS_TEXT(code, text)                                                                    \
 	case code: return text;
 		STATUS_TABLE(STATUS_TEXT)
 #undef STATUS_TEXT

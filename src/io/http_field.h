@@ -23,6 +23,7 @@ enum http_method {
 #undef HTTP_METHOD_ENUM
 };
 
+/* clang-format off */
 /* id, lower-case name, its first letter, and whether a request may carry it only
  * once: where a second copy would leave two parsers free to believe different
  * ones (RFC 9110 5.3). Length and first letter must be unique together: the
@@ -66,6 +67,7 @@ enum http_method {
 	X(HOLDFAST_FORWARDED,  "holdfast-forwarded",  'h', true)                                   \
 	X(HOLDFAST_REGION,     "holdfast-region",     'h', true)                                   \
 	X(HOLDFAST_STALENESS_MS, "holdfast-staleness-ms", 'h', true)
+/* clang-format on */
 
 enum http_field {
 	FIELD_OTHER,

@@ -15,7 +15,8 @@ struct outcome {
 };
 
 static inline void text_add(struct buf *text, const char *name, struct slice s) {
-	enum err e = buf_printf(text, "%s%s[" SLICE_FMT "]\n", name, s.ptr ? "" : "-", SLICE_ARG(s));
+	enum err e =
+		buf_printf(text, "%s%s[" SLICE_FMT "]\n", name, s.ptr ? "" : "-", SLICE_ARG(s));
 	if (!e) e = buf_append_slice(text, s); /* once more, for what printf stops at */
 	ASSERT(!e);
 }
@@ -72,4 +73,6 @@ static inline bool outcome_same(const struct outcome *a, const struct outcome *b
 	       slice_eq(buf_slice(&a->text), buf_slice(&b->text));
 }
 
-static inline void outcome_done(struct outcome *o) { buf_done(&o->text); }
+static inline void outcome_done(struct outcome *o) {
+	buf_done(&o->text);
+}
