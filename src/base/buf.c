@@ -29,7 +29,8 @@ void buf_shrink(struct buf *b) {
 }
 
 /* Makes cap - start >= need. Content moves to the front only when at least as
- * much was consumed as must be moved: each byte is moved O(1) times. */
+ * much was consumed as must be moved, so each byte is moved O(1) times; only a buffer
+ * that has its full size and cannot grow moves whatever it holds. */
 static enum err buf_make_room(struct buf *b, size_t need) {
 	if (b->cap - b->start >= need) return ERR_OK;
 	bool cheap_to_move = b->start >= b->len;
