@@ -1,0 +1,144 @@
+/* Private to edge/: one request on its way through the edge.
+ *
+ * edge.c takes it in and finds its handler; request.c reads what it asks; route.c decides, holds
+ * and passes on; read.c, scan.c, write.c, tx.c serve it here; respond.c answers. A request is
+ * answered exactly once, by respond_*; after that its memory is gone. */
+#pragma once
+#include "cell/token.h"
+#include "edge/edge.h"
+#include "trust/identity.h"
+
+enum { EDGE_DOMAIN_MAX = 32, EDGE_SCAN_LIMIT_MAX = 1000, EDGE_FIELDS_MAX = 72 };
+
+struct request {
+	struct edge *edge;
+	struct http_exchange *x;
+	const struct http1_head *head;
+	/* Serves it in this region; called anew when an attempt could not be finished. */
+	void (*serve)(struct request *r);
+
+	int tenant, cell;
+	struct slice domain, key; /* decoded */
+	struct slice full_key;    /* tenant NUL domain NUL key */
+	bool write;
+	bool repeatable;          /* doing it twice is as good as once: safe after an unknown outcome */
+	bool forwarded;           /* came from another region's edge */
+	enum consistency consistency;
+	uint32_t bounded_ms;
+	bool has_token;
+	struct token token;
+	uint64_t ttl_ms;          /* 0: none */
+	uint64_t deadline_ns;     /* held and tried again until then */
+	struct decision decision;
+	int attempts;
+
+	/* held */
+	struct list_node held_node;
+	bool held;
+	size_t held_bytes;
+	uint64_t try_at_ns;
+
+	/* passing on */
+	struct http_call call;
+	int call_region, next_fallback;
+	char forwarded_by[32];
+
+	/* waiting for a token's point */
+	struct host_wait wait;
+
+	/* writing */
+	struct proposal proposal;
+	struct condition *conditions;
+	struct op *ops;
+	struct bounded_add *adds;
+	struct event *events;
+	void *json;               /* tx: the parsed document; its strings are borrowed */
+	struct buf decoded;       /* tx: base64 values */
+
+	/* scanning */
+	struct slice prefix, after;
+	uint64_t limit;
+};
+
+/* What an edge remembers of a cell. */
+struct edge_cell {
+	struct store_reader *reader; /* NULL: no copy here */
+	uint64_t token_epoch, token_seq; /* what `token` says: reads between writes share it */
+	char token[TOKEN_TEXT_MAX];
+	size_t token_len;
+	uint32_t name_hash;
+	int self_replica; /* -1: no copy here */
+};
+
+struct edge {
+	struct io *io;
+	struct edge_options options;
+	const struct policy *policy;
+	struct http_server *server;
+	struct http_client *client;
+	struct edge_cell *cells;
+	struct world world;
+	struct world_region *world_regions;
+	struct world_cell *world_cells;
+	uint64_t *breaker_until_ns; /* per region: its edge did not answer */
+	uint64_t world_ns;          /* when world_regions was looked up */
+	int here;
+	const char *here_name;
+	struct list held;
+	size_t held_bytes;
+	struct io_timer *retry;
+	struct io_post wake;
+	_Atomic bool wake_posted;
+	_Atomic bool closing;
+	struct metric *verdicts[4], *held_now, *held_refused, *held_expired, *forwards, *forward_errors;
+	struct metric *reads, *writes;
+	struct histogram *held_time;
+};
+
+/* --- request.c ----------------------------------------------------------------- */
+/* Reads credential, path, consistency, token and so on into r; ERR_OK, or the error with `fault`'s
+ * text for the client. */
+MUST enum err request_read(struct request *r, struct fault *fault);
+/* Makes `tenant NUL domain NUL key` in the request's arena; ERR_TOO_LARGE, ERR_INVALID with fault. */
+MUST enum err request_full_key(struct request *r, struct slice domain, struct slice key,
+                               struct slice *out, struct fault *fault);
+MUST enum err request_check_domain(struct slice domain, struct fault *fault);
+/* "7-1234" → epoch, seq, with or without the quotes of an ETag. */
+MUST enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq);
+
+/* --- route.c --------------------------------------------------------------------- */
+void route(struct request *r);       /* decide, then serve, pass on, hold or refuse */
+/* Not finished here and nothing happened (or it is repeatable): decide again a little later;
+ * past its deadline it is answered with `err`. */
+void route_again(struct request *r, enum err err, const char *why);
+void route_forward_home(struct request *r); /* this copy cannot; the home can */
+void route_wake(struct edge *e);     /* all held requests, now */
+void route_drop_all(struct edge *e); /* at shutdown */
+void route_timer(void *edge);         /* for edge->retry */
+
+/* --- read.c, scan.c, write.c, tx.c -------------------------------------------------- */
+void read_serve(struct request *r);
+/* Is this copy good enough for what r asks, in this very moment? Serves, waits, or passes on:
+ * true when the caller may read now. */
+bool read_ready(struct request *r);
+/* After the snapshot was opened: does a strong read still hold? */
+bool read_still_home(const struct request *r);
+bool entry_live(const struct request *r, const struct entry *e);
+void scan_serve(struct request *r);
+MUST enum err scan_read(struct request *r, struct fault *fault);
+void write_serve(struct request *r);
+void write_propose(struct request *r); /* what request or tx prepared in r->proposal */
+MUST enum err write_idempotency(struct request *r, struct fault *fault);
+void tx_serve(struct request *r);
+MUST enum err tx_read(struct request *r, struct fault *fault);
+void tx_respond(struct request *r);
+void tx_done(struct request *r); /* frees what tx_read made; also for other requests */
+
+/* --- respond.c ------------------------------------------------------------------------ */
+void respond_problem(struct request *r, enum err code, const char *detail);
+void respond_misdirected(struct request *r, int region);
+/* Version, token, region, staleness as they apply, then the fields given. at NULL: no token. */
+void respond(struct request *r, int status, const struct position *at, const struct entry *version,
+             const char *content_type, struct slice body);
+/* An answer of another region, passed on as it is. */
+void respond_relay(struct request *r, const struct http1_head *head, struct slice body);

@@ -1,0 +1,109 @@
+/* Reading one key at this region, at the consistency asked.
+ *   strong    home only; the lease is looked at after the snapshot was opened
+ *   session   any copy at or beyond the token; waits for it, then goes home
+ *   bounded   any copy proven that fresh (decide() looked)
+ *   eventual  any copy */
+#include "edge/edge_private.h"
+
+static const uint64_t TOKEN_WAIT_NS = 250000000; /* then the home is asked */
+
+static uint64_t wall_ms(const struct request *r) { return io_wall_ms(r->edge->io); }
+
+bool entry_live(const struct request *r, const struct entry *e) {
+	return e->expires_ms == 0 || e->expires_ms > wall_ms(r);
+}
+
+bool read_still_home(const struct request *r) {
+	struct host_cell_state s;
+	host_cell_state(r->edge->options.host, r->cell, &s);
+	return s.is_home && io_now_ns(r->edge->io) < s.lease_until_ns;
+}
+
+static void on_token_reached(struct io_post *post) {
+	struct request *r = CONTAINER_OF(CONTAINER_OF(post, struct host_wait, post), struct request, wait);
+	if (atomic_load(&r->edge->closing)) {
+		respond_problem(r, ERR_UNAVAILABLE, "this region is shutting down; try another one");
+		return;
+	}
+	r->attempts++;
+	route(r);
+}
+
+bool read_ready(struct request *r) {
+	struct edge *e = r->edge;
+	if (!r->has_token || r->consistency == CONSISTENCY_EVENTUAL) return true;
+	switch (host_history_check(e->options.host, r->cell, r->token.epoch, r->token.seq)) {
+	case ERR_OK:
+		return true;
+	case ERR_DIVERGED:
+		respond_problem(r, ERR_DIVERGED,
+		                "the write that this token stands for was made at a home that died before "
+		                "another region had it; it is in quarantine. Drop the token and read anew");
+		return false;
+	default:
+		break;
+	}
+	if (r->attempts > 0 || e->world_cells[r->cell].home == e->here) {
+		route_forward_home(r);
+		return false;
+	}
+	r->wait.post.fn = on_token_reached;
+	r->wait.reply_to = e->io;
+	r->wait.seq = r->token.seq;
+	r->wait.deadline_ns = io_now_ns(e->io) + TOKEN_WAIT_NS;
+	host_wait_applied(e->options.host, r->cell, &r->wait);
+	return false;
+}
+
+static bool etag_matches(struct slice list, const struct entry *e) {
+	while (list.len) {
+		struct slice one = slice_trim(slice_cut(&list, ','));
+		uint64_t epoch, seq;
+		if (slice_is(one, "*")) return true;
+		if (version_parse(one, &epoch, &seq) == ERR_OK && epoch == e->epoch && seq == e->seq)
+			return true;
+	}
+	return false;
+}
+
+static void on_entry(void *arg, enum err err, const struct entry *e, const struct position *at) {
+	struct request *r = arg;
+	if (r->consistency == CONSISTENCY_STRONG && !read_still_home(r)) {
+		route_again(r, ERR_NOT_HOME, "this region lost its lease on the cell while it read");
+		return;
+	}
+	if (err == ERR_OK && !entry_live(r, e)) err = ERR_NOT_FOUND;
+	if (err == ERR_UNAVAILABLE) {
+		route_again(r, err, "this region's copy is being rebuilt");
+		return;
+	}
+	if (err == ERR_CORRUPT) {
+		respond_problem(r, err,
+		                "the stored value fails its checksum here and is not served; another "
+		                "region's copy may be whole: Holdfast-Consistency chooses the region");
+		return;
+	}
+	if (err) {
+		respond_problem(r, err, err == ERR_NOT_FOUND ? "there is no such key" : NULL);
+		return;
+	}
+	struct slice condition = http1_header(r->head, FIELD_IF_NONE_MATCH);
+	if (condition.len && etag_matches(condition, e)) {
+		respond(r, 304, at, e, NULL, slice_of(NULL, 0));
+		return;
+	}
+	condition = http1_header(r->head, FIELD_IF_MATCH);
+	if (condition.len && !etag_matches(condition, e)) {
+		respond_problem(r, ERR_PRECONDITION, "the key has another version by now");
+		return;
+	}
+	respond(r, 200, at, e, "application/octet-stream", e->value);
+}
+
+void read_serve(struct request *r) {
+	struct edge *e = r->edge;
+	struct store_reader *reader = e->cells[r->cell].reader;
+	if (!read_ready(r)) return;
+	metric_inc(e->reads);
+	host_store(e->options.host, r->cell)->ops->get(reader, r->full_key, on_entry, r);
+}

@@ -1,0 +1,120 @@
+/* Answers: every response of the edge leaves through here, once per request. */
+#include "edge/edge_private.h"
+#include "io/http_problem.h"
+
+#include <stdio.h>
+
+/* The request's memory goes with the exchange: what it owns elsewhere is let go first. */
+static void finish(struct request *r, int status, const struct http_header *fields, int count,
+                   struct slice body) {
+	tx_done(r);
+	http_respond(r->x, status, fields, count, body);
+}
+
+/* Nothing happened and it may be sent again, here or elsewhere. */
+static bool safe_to_retry(enum err code) {
+	return code == ERR_NOT_HOME || code == ERR_UNAVAILABLE || code == ERR_OVERLOADED ||
+	       code == ERR_FENCED || code == ERR_NO_SPACE || code == ERR_DEADLINE;
+}
+
+static void problem(struct request *r, enum err code, const char *detail, const char *extra,
+                    const char *region) {
+	struct buf body;
+	buf_init(&body, 8192);
+	if (http_problem_render(&body, code, detail, extra) != ERR_OK) buf_reset(&body);
+	struct http_header fields[6];
+	int n = 0;
+	fields[n++] = http_field("Content-Type", SLICE_LIT(HTTP_PROBLEM_TYPE));
+	fields[n++] = http_field("Holdfast-Region", slice_str(region));
+	if (code == ERR_UNAUTHENTICATED)
+		fields[n++] = http_field("WWW-Authenticate", SLICE_LIT("Bearer realm=\"holdfast\""));
+	if (safe_to_retry(code)) {
+		fields[n++] = http_field("Holdfast-Retry", SLICE_LIT("safe"));
+		fields[n++] = http_field("Retry-After", SLICE_LIT("1"));
+	}
+	if (code == ERR_METHOD)
+		fields[n++] = http_field("Allow", SLICE_LIT("GET, HEAD, PUT, DELETE, POST"));
+	finish(r, err_http_status(code), fields, n, buf_slice(&body));
+	buf_done(&body);
+}
+
+void respond_problem(struct request *r, enum err code, const char *detail) {
+	problem(r, code, detail, NULL, r->edge->here_name);
+}
+
+void respond_misdirected(struct request *r, int region) {
+	const struct edge *e = r->edge;
+	const char *to = region >= 0 ? e->policy->regions[region].name : "";
+	char detail[256], extra[300];
+	snprintf(detail, sizeof(detail),
+	         "the tenant's residency class does not let region %s pass its requests on: send them "
+	         "to region %s",
+	         e->here_name, to);
+	const struct node_address *at = &e->options.config->regions[region >= 0 ? region : 0].http;
+	snprintf(extra, sizeof(extra), "\"region\":\"%s\",\"endpoint\":\"%s:%u\"", to,
+	         region >= 0 ? at->host : "", region >= 0 ? at->port : 0);
+	problem(r, ERR_MISDIRECTED, detail, extra, to);
+}
+
+/* The token of a snapshot; made once per cell and position, since reads between two writes
+ * all carry the same. */
+static struct slice token_text(struct request *r, const struct position *at) {
+	struct edge_cell *c = &r->edge->cells[r->cell];
+	if (c->token_len == 0 || c->token_epoch != at->epoch || c->token_seq != at->seq) {
+		struct token t = {c->name_hash, at->epoch, at->seq};
+		c->token_len = token_encode(&t, r->edge->options.secret, c->token);
+		c->token_epoch = at->epoch;
+		c->token_seq = at->seq;
+	}
+	return slice_of(c->token, c->token_len);
+}
+
+static size_t put_decimal(char *out, uint64_t v) {
+	char digits[20];
+	size_t n = 0;
+	do digits[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	for (size_t i = 0; i < n; i++) out[i] = digits[n - 1 - i];
+	return n;
+}
+
+static struct slice etag_text(const struct entry *e, char out[48]) {
+	size_t n = 0;
+	out[n++] = '"';
+	n += put_decimal(out + n, e->epoch);
+	out[n++] = '-';
+	n += put_decimal(out + n, e->seq);
+	out[n++] = '"';
+	return slice_of(out, n);
+}
+
+void respond(struct request *r, int status, const struct position *at, const struct entry *version,
+             const char *content_type, struct slice body) {
+	struct edge *e = r->edge;
+	struct http_header fields[8];
+	char etag[48], stale[24];
+	int n = 0;
+	if (content_type) fields[n++] = http_field("Content-Type", slice_str(content_type));
+	if (version) fields[n++] = http_field("ETag", etag_text(version, etag));
+	if (at && at->seq) fields[n++] = http_field("Holdfast-Token", token_text(r, at));
+	fields[n++] = http_field("Holdfast-Region", slice_str(e->here_name));
+	const struct world_cell *w = &e->world_cells[r->cell];
+	int self = e->cells[r->cell].self_replica;
+	if (!r->write && w->home != e->here && self >= 0 && w->lag_ms[self] != UINT32_MAX)
+		fields[n++] = http_field("Holdfast-Staleness-Ms",
+		                         slice_of(stale, put_decimal(stale, w->lag_ms[self])));
+	if (r->write && r->proposal.replayed)
+		fields[n++] = http_field("Holdfast-Replayed", SLICE_LIT("true"));
+	finish(r, status, fields, n, body);
+}
+
+void respond_relay(struct request *r, const struct http1_head *head, struct slice body) {
+	struct http_header fields[EDGE_FIELDS_MAX];
+	int n = 0;
+	for (int i = 0; i < head->header_count && n < EDGE_FIELDS_MAX - 2; i++) {
+		const struct http_header *h = &head->headers[i];
+		if (h->id == FIELD_DATE || !http1_header_forwards(head, h)) continue;
+		fields[n++] = *h;
+	}
+	finish(r, head->status, fields, n, body);
+}
