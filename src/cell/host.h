@@ -25,7 +25,7 @@ struct host_options {
 	const char *cluster;
 	const char *const *regions;
 	int region_count, self;
-	const char *const *hosts; /* replication addresses */
+	const char *const *hosts; /* replication addresses; own: where to listen */
 	const uint16_t *ports;
 	struct slice secret;
 	const struct host_cell_options *cells; /* stores become the host's: it closes them */
@@ -40,9 +40,13 @@ struct host_options {
 	void (*on_change)(void *arg);
 	void *arg;
 };
+/* On an error the stores and coord stay the caller's. */
 MUST enum err host_new(struct io *io, const struct host_options *options, struct host **out,
                        struct fault *fault);
-void host_free(struct host *h); /* waits for the disk; proposals in flight end ERR_OUTCOME_UNKNOWN */
+/* The loop has returned from io_run and will not run again (its turn-end hook stays). Waits for
+ * the disk; proposals in flight end ERR_OUTCOME_UNKNOWN, those not begun ERR_NOT_HOME: their
+ * `done` runs where reply_to still does. No other thread may call in any more. */
+void host_free(struct host *h);
 
 /* [any] Hands a proposal to the cell's owner. p->done is called on `reply_to`'s loop. */
 void host_propose(struct host *h, int cell, struct proposal *p, struct io *reply_to);
@@ -55,7 +59,7 @@ struct host_cell_state {
 	uint64_t lease_until_ns; /* 0 unless this node is home and serving */
 	uint64_t fresh_at_ns;    /* see cell_status */
 	uint64_t applied_epoch, applied_seq;
-	uint32_t lag_ms[CELL_REPLICAS_MAX];
+	uint32_t lag_ms[CELL_REPLICAS_MAX]; /* in order of succession */
 };
 void host_cell_state(const struct host *h, int cell, struct host_cell_state *out);
 bool host_region_up(const struct host *h, int region); /* [any] */

@@ -15,7 +15,7 @@
 struct links;
 struct links_options {
 	const char *cluster;
-	const char *const *regions; /* all, in order; copied */
+	const char *const *regions; /* all, in order; everything here is copied */
 	int region_count, self;
 	const char *const *cells;   /* names in index order: must agree on both sides */
 	int cell_count;
@@ -25,6 +25,7 @@ struct links_options {
 	const char *const *hosts;   /* per region, where its replication port is */
 	const uint16_t *ports;
 	struct registry *registry;  /* frames and bytes in and out, refused, reconnects */
+	/* Never inside a call of the owner's, but for links_flush. */
 	void (*on_link)(void *arg, int region, bool up);
 	/* frame borrows; during the call only */
 	void (*on_frame)(void *arg, int region, const struct frame *frame);
@@ -33,8 +34,12 @@ struct links_options {
 MUST enum err links_new(struct io *io, const struct links_options *options, struct links **out,
                         struct fault *fault);
 /* Queues; what one loop turn sends leaves in one write. Dropped when the link is down, and the
- * link is closed when the peer lets more than 64 MiB pile up. */
+ * link is closed when the peer lets more than 64 MiB pile up. Also from inside on_link and
+ * on_frame. */
 void links_send(struct links *l, int region, const struct frame *frame);
+/* Writes what was queued, and closes the links that were given up, telling on_link. The owner
+ * calls it at the end of each turn of the loop. */
+void links_flush(struct links *l);
 bool links_up(const struct links *l, int region);
 size_t links_pending(const struct links *l, int region);
 void links_refuse(struct links *l, int region, const char *why); /* closes; counted, logged */

@@ -1,0 +1,191 @@
+/* What other threads see of a cell: a consistent copy of its state and of its history, read
+ * without a lock as often as there are requests, written by the owner when something moved. */
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "cell/host_private.h"
+
+/* --- the state ------------------------------------------------------------------------ */
+
+static void share(struct host_shared_state *s, const struct host_cell_state *state) {
+	uint64_t words[sizeof *state / 8];
+	memcpy(words, state, sizeof words);
+	uint64_t turn = atomic_load_explicit(&s->turn, memory_order_relaxed);
+	atomic_store_explicit(&s->turn, turn + 1, memory_order_relaxed);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		atomic_store_explicit(&s->words[i], words[i], memory_order_release);
+	atomic_store_explicit(&s->turn, turn + 2, memory_order_release);
+}
+
+void host_cell_state(const struct host *h, int cell, struct host_cell_state *out) {
+	ASSERT(cell >= 0 && cell < h->cell_count);
+	struct host_shared_state *s = &h->cells[cell].shared;
+	uint64_t words[sizeof *out / 8], turn;
+	do {
+		turn = atomic_load_explicit(&s->turn, memory_order_acquire);
+		for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+			words[i] = atomic_load_explicit(&s->words[i], memory_order_acquire);
+	} while ((turn & 1) || turn != atomic_load_explicit(&s->turn, memory_order_relaxed));
+	memcpy(out, words, sizeof words);
+}
+
+/* What makes it worth to look again at requests that are held. */
+static bool moved(const struct host_cell_state *a, const struct host_cell_state *b) {
+	return a->home != b->home || a->epoch != b->epoch || a->active != b->active ||
+	       a->is_home != b->is_home || a->promoting != b->promoting ||
+	       a->fenced != b->fenced || (a->lease_until_ns != 0) != (b->lease_until_ns != 0);
+}
+
+static void set_state(struct host_cell *c, const struct host_cell_state *next) {
+	struct host *h = c->host;
+	if (moved(&c->state, next)) h->changed = true;
+	if (next->is_home && next->epoch != c->state.epoch) metric_inc(c->metrics.failovers);
+	c->state = *next;
+	share(&c->shared, next);
+	host_waits_check(c);
+}
+
+static void count(struct host_cell *c, const struct cell_status *s) {
+	const struct host_cell_metrics *m = &c->metrics;
+	metric_set(m->role, s->role);
+	metric_set(m->epoch, (int64_t)s->epoch);
+	metric_set(m->committed, (int64_t)s->committed);
+	metric_set(m->applied, (int64_t)s->applied.seq);
+	metric_set(m->quarantined, (int64_t)s->quarantined);
+	metric_set(m->refused, (int64_t)s->refused_frames);
+	for (int i = 0; i < c->replica_count; i++)
+		metric_set(m->lag[i], s->lag_ms[i]);
+}
+
+void host_state_publish(struct host_cell *c) {
+	struct cell_status s = {0};
+	cell_status(c->core, io_now_ns(c->host->io), &s);
+	bool claiming = s.role >= CELL_CLAIMING && s.role <= CELL_STARTING;
+	struct host_cell_state next = {
+	        .home = s.home < 0 ? -1 : c->replicas[s.home],
+	        .active = s.active,
+	        .is_home = s.role == CELL_HOME && s.active,
+	        .promoting = claiming || (s.home >= 0 && !s.active),
+	        .degraded = s.degraded,
+	        .fenced = s.role == CELL_FENCED,
+	        .epoch = s.epoch,
+	        .lease_until_ns = s.role == CELL_HOME && s.active ? s.lease_until_ns : 0,
+	        .fresh_at_ns = s.fresh_at_ns,
+	        .applied_epoch = s.applied.epoch,
+	        .applied_seq = s.applied.seq,
+	};
+	memcpy(next.lag_ms, s.lag_ms, sizeof next.lag_ms);
+	count(c, &s);
+	set_state(c, &next);
+}
+
+void host_state_place(struct host_cell *c, const struct placement *p) {
+	struct host_cell_state next = {.home = -1, .epoch = p->epoch};
+	for (int i = 0; i < c->replica_count; i++)
+		if (strcmp(c->host->regions[c->replicas[i]], p->home) == 0) next.home = c->replicas[i];
+	next.active = p->state == PLACEMENT_ACTIVE;
+	next.promoting = !next.active;
+	set_state(c, &next);
+}
+
+/* --- the history ------------------------------------------------------------------------ */
+
+void host_history_publish(struct host_cell *c, const struct store_info *info) {
+	struct host_shared_history *s = &c->history;
+	int n = info->epoch_count < HOST_EPOCHS_MAX ? info->epoch_count : HOST_EPOCHS_MAX;
+	const struct epoch_start *starts = info->epochs + (info->epoch_count - n);
+	struct epoch_start newest = n ? starts[n - 1] : (struct epoch_start){0};
+	/* Epochs come at the end and go at either; a new one has a number never used before, so
+	 * that equal counts and ends mean equal tables. */
+	bool same = n == c->epoch_count && newest.epoch == c->newest.epoch &&
+	            newest.seq == c->newest.seq;
+	uint64_t turn = atomic_load_explicit(&s->turn, memory_order_relaxed);
+	atomic_store_explicit(&s->turn, turn + 1, memory_order_relaxed);
+	atomic_store_explicit(&s->applied_seq, info->applied.seq, memory_order_release);
+	atomic_store_explicit(&s->count, (uint64_t)n, memory_order_release);
+	for (int i = 0; i < n && !same; i++) {
+		atomic_store_explicit(&s->starts[i].epoch, starts[i].epoch, memory_order_release);
+		atomic_store_explicit(&s->starts[i].seq, starts[i].seq, memory_order_release);
+	}
+	atomic_store_explicit(&s->turn, turn + 2, memory_order_release);
+	c->epoch_count = n;
+	c->newest = newest;
+}
+
+static uint64_t start_epoch(struct host_shared_history *s, uint64_t i) {
+	return atomic_load_explicit(&s->starts[i].epoch, memory_order_acquire);
+}
+
+static uint64_t start_seq(struct host_shared_history *s, uint64_t i) {
+	return atomic_load_explicit(&s->starts[i].seq, memory_order_acquire);
+}
+
+/* One look, which may be torn: then it is thrown away. */
+static enum err look(struct host_shared_history *s, uint64_t epoch, uint64_t seq) {
+	uint64_t applied = atomic_load_explicit(&s->applied_seq, memory_order_acquire);
+	uint64_t count = atomic_load_explicit(&s->count, memory_order_acquire);
+	uint64_t next = count; /* the first epoch that is newer: mostly there is none */
+	while (next > 0 && start_epoch(s, next - 1) > epoch)
+		next--;
+	if (count == 0) return ERR_TIMEOUT;
+	if (next == 0) /* older than what is remembered: long since agreed, if it comes before */
+		return seq < start_seq(s, 0) ? ERR_OK : ERR_DIVERGED;
+	bool newest = next == count;
+	if (start_epoch(s, next - 1) != epoch) /* an epoch that left nothing here, or is yet to come */
+		return newest ? ERR_TIMEOUT : ERR_DIVERGED;
+	if (seq < start_seq(s, next - 1)) return ERR_DIVERGED;
+	if (!newest && seq >= start_seq(s, next)) return ERR_DIVERGED;
+	return applied >= seq ? ERR_OK : ERR_TIMEOUT;
+}
+
+enum err host_history_check(const struct host *h, int cell, uint64_t epoch, uint64_t seq) {
+	ASSERT(cell >= 0 && cell < h->cell_count);
+	struct host_shared_history *s = &h->cells[cell].history;
+	if (!h->cells[cell].store) return ERR_TIMEOUT;
+	if (seq == 0) return ERR_OK; /* has seen nothing yet */
+	uint64_t turn;
+	enum err err;
+	do {
+		turn = atomic_load_explicit(&s->turn, memory_order_acquire);
+		err = look(s, epoch, seq);
+	} while ((turn & 1) || turn != atomic_load_explicit(&s->turn, memory_order_relaxed));
+	return err;
+}
+
+/* --- metrics ------------------------------------------------------------------------------ */
+
+static void register_metrics(struct host_cell *c) {
+	struct registry *r = c->host->registry;
+	struct host_cell_metrics *m = &c->metrics;
+	char l[400];
+	snprintf(l, sizeof l, "cell=\"%s\"", c->name);
+	m->role = metric_gauge(r, "holdfast_cell_role",
+	                       "What this region is for the cell: 0 waiting, 1 follower, 2 claiming, "
+	                       "3 sealing, 4 fetching, 5 starting, 6 home, 7 held, 8 fenced.", l);
+	m->epoch = metric_gauge(r, "holdfast_cell_epoch", "Epoch of the cell as known here.", l);
+	m->committed = metric_gauge(r, "holdfast_cell_committed_seq", "Last committed record.", l);
+	m->applied = metric_gauge(r, "holdfast_cell_applied_seq", "Last record in the view.", l);
+	m->quarantined = metric_counter(r, "holdfast_cell_quarantined_records_total",
+	                                "Records put into quarantine here since start.", l);
+	m->refused = metric_counter(r, "holdfast_cell_refused_frames_total",
+	                            "Replication frames refused for their epoch or content.", l);
+	m->failovers = metric_counter(r, "holdfast_cell_failovers_total",
+	                              "Times this region became the home.", l);
+	m->appends = metric_counter(r, "holdfast_cell_appends_total", "Batches made durable.", l);
+	m->append_seconds = metric_histogram(r, "holdfast_cell_append_seconds",
+	                                     "From handing a batch to the store to durable.", l);
+	m->propose_seconds = metric_histogram(r, "holdfast_cell_propose_seconds",
+	                                      "From proposing a write to its outcome.", l);
+	for (int i = 0; i < c->replica_count; i++) {
+		snprintf(l, sizeof l, "cell=\"%s\",copy=\"%s\"", c->name,
+		         c->host->regions[c->replicas[i]]);
+		m->lag[i] = metric_gauge(r, "holdfast_cell_lag_ms",
+		                         "How far the copy is behind its home.", l);
+	}
+}
+
+void host_state_init(struct host_cell *c) {
+	c->state = (struct host_cell_state){.home = -1};
+	share(&c->shared, &c->state);
+	if (c->store) register_metrics(c);
+}
