@@ -129,9 +129,7 @@ struct http1_head {
 	bool keep_alive;           /* what version and Connection say; the caller may know better */
 	enum http1_body_kind body; /* of a response: see http1_response_body */
 	uint64_t content_length;   /* < 2^63; 0 unless body is LENGTH */
-	int header_count;
-	struct http_header headers[HTTP1_HEADERS_MAX];
-	uint8_t first[FIELD_COUNT]; /* private: 1 + index of a field's first header */
+	int header_count;          /* of `headers`, below */
 
 	/* After an error: why, and the offset from the head's first byte. */
 	enum http1_rule rule;
@@ -143,6 +141,9 @@ struct http1_head {
 	bool close_said, keep_alive_said;
 	uint32_t limit, at, line_at, mark;
 	const uint8_t *base;
+	uint8_t first[FIELD_COUNT]; /* 1 + index of a field's first header */
+
+	struct http_header headers[HTTP1_HEADERS_MAX]; /* last: not cleared */
 };
 
 /* For each message anew. head_bytes_max: 1..HTTP1_HEAD_BYTES_MAX. Cheap: the headers

@@ -5,10 +5,7 @@
 
 void http1_head_init(struct http1_head *h, enum http1_kind kind, size_t head_bytes_max) {
 	ASSERT(head_bytes_max > 0 && head_bytes_max <= HTTP1_HEAD_BYTES_MAX);
-	/* all but the headers, which header_count guards */
 	memset(h, 0, offsetof(struct http1_head, headers));
-	size_t after = offsetof(struct http1_head, first);
-	memset((char *)h + after, 0, sizeof(*h) - after);
 	h->kind = kind;
 	h->state = kind == HTTP1_REQUEST ? STATE_START : STATE_STATUS;
 	h->limit = (uint32_t)head_bytes_max;
