@@ -98,7 +98,8 @@ struct cell_config {
 
 enum cell_event_type {
 	CELL_EV_TICK,        /* time passed */
-	CELL_EV_PROPOSE,     /* proposal; wall_ms stamps the record */
+	CELL_EV_PROPOSE,     /* proposal; wall_ms stamps the record (any event may carry it: the
+	                      * epoch-start record has the last one seen) */
 	CELL_EV_FLUSH,       /* end of a turn: submit what was proposed as one batch */
 	CELL_EV_STORE,       /* a store operation ended: op, err; info is the store's state now */
 	CELL_EV_LOG,         /* answer to CELL_DO_READ_LOG: replica, bytes, err */
@@ -137,11 +138,13 @@ enum cell_action_type {
 	CELL_DO_PROMISE,    /* epoch */
 	CELL_DO_QUARANTINE, /* at: keep up to here; text: why */
 	CELL_DO_TRUNCATE,   /* at */
-	CELL_DO_READ_LOG,   /* replica, seq, limit bytes: answered at once by CELL_EV_LOG */
-	CELL_DO_EXPORT_BEGIN, CELL_DO_EXPORT_NEXT, CELL_DO_EXPORT_END, /* for replica */
+	CELL_DO_READ_LOG,   /* replica (maybe this one), seq, limit bytes: answered by CELL_EV_LOG
+	                     * before any other event of that replica */
+	CELL_DO_EXPORT_BEGIN, CELL_DO_EXPORT_NEXT, CELL_DO_EXPORT_END, /* for replica; END is not answered */
+	/* A chunk's bytes and a commit's epochs are valid until the step's actions are done. */
 	CELL_DO_IMPORT_BEGIN, CELL_DO_IMPORT_CHUNK, CELL_DO_IMPORT_COMMIT,
 	CELL_DO_SEND,       /* frame to replica; frame's slices valid until the step's actions are done */
-	CELL_DO_PLACE,      /* compare-and-put placement, expecting revision */
+	CELL_DO_PLACE,      /* compare-and-put placement, expecting revision; one at a time */
 	CELL_DO_REPLY,      /* proposal has its outcome */
 	CELL_DO_RELEASE,    /* seq: log below is on every copy */
 	CELL_DO_TELL,       /* text: a trace line (state moves, alarms); level in `seq` as enum log_level */
@@ -208,3 +211,12 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 /* True when (epoch, seq) is in this copy's history as far as it knows; false also when the point
  * lies on a branch that was truncated: the token is then diverged. */
 bool cell_history_has(const struct cell *c, uint64_t epoch, uint64_t seq);
+/* The same, told apart: ERR_OK: in this copy's durable history; ERR_TIMEOUT: may still come;
+ * ERR_DIVERGED: on a branch that was truncated. Points before the epochs that this copy
+ * remembers count as history. */
+enum err cell_history_check(const struct cell *c, uint64_t epoch, uint64_t seq);
+/* The epoch table behind it, ascending; valid until the next step. `last` as in cell_status. */
+const struct epoch_start *cell_epochs(const struct cell *c, int *count);
+/* The rule of cell_history_check over a copy of that table: for other threads. */
+enum err history_check(const struct epoch_start *epochs, int count, const struct position *last,
+                       uint64_t epoch, uint64_t seq);

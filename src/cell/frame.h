@@ -9,28 +9,38 @@
 #include "store/record.h"
 #include "store/store.h"
 
-enum { FRAME_HEADER_BYTES = 20, FRAME_MAX_BYTES = (8 << 20) + 4096, FRAME_VERSION = 1, FRAME_REPLICAS_MAX = 8, FRAME_EPOCHS_MAX = 256 };
+enum {
+	FRAME_HEADER_BYTES = 20,
+	FRAME_MAX_BYTES = (8 << 20) + 4096,
+	FRAME_VERSION = 1,
+	FRAME_REPLICAS_MAX = 8,
+	FRAME_EPOCHS_MAX = 256
+};
 enum frame_type {
 	FRAME_HELLO = 1,      /* the link's own handshake: see link.h; `bytes` is its body */
-	FRAME_ASK,            /* copy → home: `at` is my last position (or a guess during reconciliation);
-	                       * `flag`: send a snapshot instead */
-	FRAME_MATCH,          /* home → copy: `at` is in my history; records follow from at.seq + 1 */
-	FRAME_DIVERGED,       /* home → copy: `at`: my largest epoch ≤ yours and the last seq in it: ask again there or below */
+	FRAME_ASK,            /* copy → home: `at` is my last position, or, with `stamp` 1, a guess during
+	                       * reconciliation; `flag`: send a snapshot instead; `seq` numbers the asks, so
+	                       * that an answer to an earlier one is not taken for this one's */
+	FRAME_MATCH,          /* home → copy: `at` is in my history; unless it was a guess, records follow
+	                       * from at.seq + 1; `seq` as asked */
+	FRAME_DIVERGED,       /* home → copy: `at`: my largest epoch ≤ yours and the last seq in it: ask again
+	                       * there or below (no hash); `seq` as asked */
 	FRAME_RECORDS,        /* home → copy: `bytes` records; `seq` committed */
-	FRAME_ACK,            /* copy → home: `seq` durable, `at` its position */
-	FRAME_HEARTBEAT,      /* home → copy: `seq` committed, `lag_ms` of all copies, `stamp` */
+	FRAME_ACK,            /* copy → home: `seq` durable, `at` its position, `stamp` the copy's clock */
+	FRAME_HEARTBEAT,      /* home → copy: `seq` committed, `lag_ms` of all copies, `stamp` of the last ACK
+	                       * (0: none), `flag` my lease holds, `at`.seq: log below is on every copy */
 	FRAME_SEAL,           /* candidate → copy: refuse below this epoch */
 	FRAME_SEALED,         /* copy → candidate: promised durably; `at` is my last position */
-	FRAME_PULL,           /* candidate → best copy: records after `at` please (or a snapshot: flag) */
+	FRAME_PULL,           /* candidate → best copy: as ASK, with the candidate's epoch */
 	FRAME_SNAPSHOT_BEGIN, /* `at`; `bytes`: the epoch table, pairs of u64 (epoch, seq), at most FRAME_EPOCHS_MAX */
 	FRAME_SNAPSHOT_CHUNK, /* `bytes`, `seq` numbers them from 1 */
 	FRAME_SNAPSHOT_END,   /* `seq` chunks in all */
 	FRAME_SNAPSHOT_ACK,   /* `seq` chunks taken */
-	FRAME_REFUSED,        /* not now or not me: `epoch` is what I know */
+	FRAME_REFUSED,        /* not now or not me: `epoch` is what I know; `seq` of the ask, 0: it was a SEAL */
 };
 struct frame {
 	enum frame_type type;
-	uint16_t cell;
+	uint16_t cell;       /* the shell's business: the cell leaves it 0 */
 	uint64_t epoch;
 	uint64_t seq, stamp;
 	bool flag;

@@ -1,6 +1,6 @@
 /* A cell's entry in coordination, under the key `cell/NAME`: who is home, at which
  * epoch. Text, so that an operator can read it. Pure.
- *   epoch=7 state=active home=us-east generation=3 copies=2
+ *   epoch=7 state=active home=us-east generation=3 copies=2 from=us-east
  */
 #pragma once
 #include "base/buf.h"
@@ -10,8 +10,12 @@ struct placement {
 	uint64_t epoch;
 	enum placement_state state;
 	char home[32];
-	uint32_t generation; /* of the home's node: the epoch is bound to this life of it */
-	uint32_t copies;     /* k in force; 1 in async cells */
+	uint32_t generation; /* of the home's node: the epoch is bound to this life of it; 0: it gave
+	                      * the cell up (its store failed), anybody may take it at once */
+	uint32_t copies;     /* k in force; 1 in async cells; 0: never was active, nothing was ever
+	                      * acknowledged */
+	char from[32];       /* the last home that was active: its log has every acknowledged write;
+	                      * empty while copies is 0 */
 };
 MUST enum err placement_encode(const struct placement *p, struct buf *out);
 MUST enum err placement_decode(struct slice text, struct placement *out); /* ERR_INVALID */

@@ -1,0 +1,58 @@
+/* The text of a placement. Pure; strict, because everybody must read the same out of it. */
+#include "cell/placement.h"
+
+#include "base/parse.h"
+
+static const char *const state_names[] = {
+	[PLACEMENT_PROMOTING] = "promoting",
+	[PLACEMENT_ACTIVE] = "active",
+};
+
+enum err placement_encode(const struct placement *p, struct buf *out) {
+	enum err err = buf_printf(out, "epoch=%llu state=%s home=%s generation=%u copies=%u",
+	                          (unsigned long long)p->epoch, state_names[p->state], p->home,
+	                          (unsigned)p->generation, (unsigned)p->copies);
+	if (!err && p->from[0]) err = buf_printf(out, " from=%s", p->from);
+	return err;
+}
+
+/* Takes `name=value` off the text; the value is empty when it is not that field's turn. */
+static struct slice field_take(struct slice *text, const char *name) {
+	struct slice rest = *text, none = {0};
+	struct slice field = slice_cut(&rest, ' ');
+	struct slice value = field, key = slice_cut(&value, '=');
+	if (!slice_is(key, name) || value.len == 0) return none;
+	*text = rest;
+	return value;
+}
+
+static enum err name_take(struct slice value, char out[32]) {
+	if (!name_valid(value, 31)) return ERR_INVALID;
+	memcpy(out, value.ptr, value.len);
+	out[value.len] = '\0';
+	return ERR_OK;
+}
+
+static enum err number_take(struct slice *text, const char *name, uint32_t *out) {
+	uint64_t n;
+	enum err err = parse_u64(field_take(text, name), UINT32_MAX, &n);
+	if (!err) *out = (uint32_t)n;
+	return err;
+}
+
+enum err placement_decode(struct slice text, struct placement *out) {
+	struct placement p = {0};
+	if (parse_u64(field_take(&text, "epoch"), UINT64_MAX, &p.epoch)) return ERR_INVALID;
+	struct slice state = field_take(&text, "state");
+	if (slice_is(state, state_names[PLACEMENT_ACTIVE]))
+		p.state = PLACEMENT_ACTIVE;
+	else if (!slice_is(state, state_names[PLACEMENT_PROMOTING]))
+		return ERR_INVALID;
+	if (name_take(field_take(&text, "home"), p.home)) return ERR_INVALID;
+	if (number_take(&text, "generation", &p.generation)) return ERR_INVALID;
+	if (number_take(&text, "copies", &p.copies)) return ERR_INVALID;
+	if (text.len && name_take(field_take(&text, "from"), p.from)) return ERR_INVALID;
+	if (text.len) return ERR_INVALID;
+	*out = p;
+	return ERR_OK;
+}
