@@ -36,7 +36,7 @@ struct node_config {
 	uint64_t header_time_ms, body_rate_floor_bytes, idle_time_ms;
 	uint64_t hold_requests, hold_bytes, hold_time_ms;
 	uint64_t segment_bytes, min_free_bytes, retain_bytes;
-	struct policy_private *private;
+	struct node_private *private;
 };
 MUST enum err node_config_load(struct slice yaml, const char *file,
                                void (*report)(void *arg, const struct policy_error *e), void *arg,

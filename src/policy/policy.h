@@ -77,6 +77,10 @@ MUST enum err policy_load(struct slice yaml, const char *file,
                           struct policy **out);
 void policy_free(struct policy *p);
 
+/* "strong", "session", "eventual", "bounded=500ms" (1ms to 1d), in policy.yaml and in the
+ * request header alike. ERR_INVALID leaves both alone; *bounded_ms is 0 unless bounded. */
+MUST enum err consistency_parse(struct slice text, enum consistency *out, uint64_t *bounded_ms);
+
 /* Index or -1. */
 int policy_find_region(const struct policy *p, struct slice name);
 int policy_find_cell(const struct policy *p, struct slice name);

@@ -1,0 +1,51 @@
+/* What the parts that load policy.yaml share: the object under construction and the
+ * tree it is made from. Private to src/policy. */
+#pragma once
+#include "base/arena.h"
+#include "base/map.h"
+#include "policy/doc.h"
+
+/* Behind struct policy: its memory and what finds things in it. */
+struct policy_private {
+	struct arena arena;
+	struct map regions, residencies, cells, tenants; /* name → index + 1, as a pointer */
+	uint64_t seed[2];
+	/* API keys of all tenants, and an open-addressing table over them. The base map would
+	 * compare with memcmp; this one compares in constant time. */
+	uint8_t (*key_hashes)[32];
+	int32_t *key_tenants;
+	uint32_t *key_slots; /* index + 1; 0: free */
+	uint32_t key_count, key_slot_count; /* slots: power of two, more than twice the keys */
+};
+/* The place of the hash: its slot, or the free one where it belongs. */
+uint32_t policy_key_slot(const struct policy_private *own, const uint8_t sha256[32]);
+int policy_map_find(const struct map *m, struct slice name); /* index or -1 */
+
+struct load {
+	struct doc doc;
+	struct policy *policy;
+	struct policy_private *own;
+	const struct doc_node *regions, *residencies, *cells, *tenants; /* sections; NULL: absent */
+};
+
+/* Zeroed, in the policy's memory; NULL, and noted in the doc, without memory. */
+void *load_alloc(struct load *l, size_t count, size_t size);
+/* The child's key as the name of entry `index`: checked, kept, registered in m. */
+const char *load_name(struct load *l, const struct doc_node *child, struct map *m, int index);
+/* Index of what the scalar names, or -1 and noted. */
+int load_reference(struct load *l, const struct doc_node *n, const char *what, const struct map *m,
+                   const struct doc_node *section);
+/* A list of region names; wrong ones are noted and left out. items: where each one stands, or NULL. */
+int load_regions(struct load *l, const struct doc_node *list, int max, int *out,
+                 const struct doc_node **items);
+/* "us-east, us-west", cut where it gets long. */
+struct region_names {
+	char text[100];
+};
+struct region_names load_region_names(const struct policy *p, region_set set);
+
+/* Each reads its section into l->policy. In this order. */
+void load_region_section(struct load *l);
+void load_residency_section(struct load *l);
+void load_cell_section(struct load *l);
+void load_tenant_section(struct load *l);

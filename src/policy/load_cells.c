@@ -1,0 +1,97 @@
+/* The section cells: groups of tenants that are copied and fail over as one. */
+#include "policy/load.h"
+
+static const char *const mode_words[] = {[CELL_ASYNC] = "async", [CELL_SYNC] = "sync", NULL};
+static const char *const partition_words[] = {
+	[PARTITION_CONSISTENCY] = "consistency", [PARTITION_AVAILABILITY] = "availability", NULL};
+
+enum { SLA_DEFAULT_MS = 500, COPIES_DEFAULT = 2 };
+
+struct cell_source {
+	const struct doc_node *replicas, *copies;
+	int mode, on_partition;
+	uint64_t replication_sla_ms;
+};
+static const struct field cell_fields[] = {
+	{.key = "replicas",
+     .type = FIELD_SEQUENCE,
+     .offset = offsetof(struct cell_source, replicas),
+     .required = true,
+     .expected = "a list of regions in order of succession"},
+	{.key = "mode",
+     .type = FIELD_CHOICE,
+     .offset = offsetof(struct cell_source, mode),
+     .choices = mode_words},
+	{.key = "copies", .type = FIELD_SCALAR, .offset = offsetof(struct cell_source, copies)},
+	{.key = "on_partition",
+     .type = FIELD_CHOICE,
+     .offset = offsetof(struct cell_source, on_partition),
+     .choices = partition_words},
+	{.key = "replication_sla",
+     .type = FIELD_DURATION,
+     .offset = offsetof(struct cell_source, replication_sla_ms),
+     .min = 1,
+     .max = 24 * 3600 * 1000},
+	{NULL},
+};
+
+/* How many copies a sync cell waits for; the home counts as one. */
+static void load_copies(struct load *l, const struct doc_node *copies, struct policy_cell *cell) {
+	static const struct field number = {.type = FIELD_NUMBER, .min = 1, .max = POLICY_REPLICAS_MAX};
+	uint64_t count = COPIES_DEFAULT;
+	if (copies && !doc_read_value(&l->doc, copies, &number, &count)) return;
+	cell->copies = (int)count;
+	if (cell->replica_count < 2) return; /* said at the replicas */
+	if (count < 2)
+		doc_error(&l->doc, copies,
+		          "'1' stands here; the home itself counts as one, so nothing would outlive it: "
+		          "expected 2 to %d, or mode: async", cell->replica_count);
+	else if ((int)count > cell->replica_count)
+		doc_error(&l->doc, copies,
+		          "'%d' stands here, but the cell has %d replicas; expected 2 to %d", (int)count,
+		          cell->replica_count, cell->replica_count);
+}
+
+static void load_cell(struct load *l, const struct doc_node *map, struct policy_cell *cell) {
+	struct cell_source source = {.mode = CELL_ASYNC,
+	                             .on_partition = PARTITION_CONSISTENCY,
+	                             .replication_sla_ms = SLA_DEFAULT_MS};
+	doc_read(&l->doc, map, cell_fields, &source);
+	cell->mode = (enum cell_mode)source.mode;
+	cell->on_partition = (enum partition_choice)source.on_partition;
+	cell->replication_sla_ms = source.replication_sla_ms;
+	cell->copies = 1;
+	if (!source.replicas) return;
+	cell->replica_count =
+		load_regions(l, source.replicas, POLICY_REPLICAS_MAX, cell->replicas, NULL);
+	for (int i = 0; i < cell->replica_count; i++)
+		cell->replica_set |= (region_set)1 << cell->replicas[i];
+	if (source.replicas->count == 0)
+		doc_error(&l->doc, source.replicas, "the list is empty; expected at least one region");
+	if ((uint32_t)cell->replica_count != source.replicas->count) return;
+	if (cell->mode == CELL_SYNC) {
+		if (cell->replica_count == 1)
+			doc_error(&l->doc, source.replicas,
+			          "one region stands here, but mode: sync acknowledges when a second one has "
+			          "the write; expected 2 or more, or mode: async");
+		load_copies(l, source.copies, cell);
+	} else if (source.copies) {
+		doc_error_key(&l->doc, source.copies,
+		              "an async cell acknowledges when the home has the write, it waits for no "
+		              "copies; expected no such key, or mode: sync");
+	}
+}
+
+void load_cell_section(struct load *l) {
+	static const struct field entry = {.type = FIELD_MAPPING};
+	if (!l->cells) return;
+	struct policy_cell *cells = load_alloc(l, l->cells->count, sizeof *cells);
+	if (!cells) return;
+	l->policy->cells = cells;
+	for (const struct doc_node *c = l->cells->first; c; c = c->next) {
+		int index = l->policy->cell_count++;
+		cells[index].name = load_name(l, c, &l->own->cells, index);
+		const struct doc_node *map = NULL;
+		if (doc_read_value(&l->doc, c, &entry, &map)) load_cell(l, map, &cells[index]);
+	}
+}

@@ -1,0 +1,213 @@
+/* The section tenants. There may be very many: whatever is done per tenant costs the
+ * same for the last as for the first. */
+#include "base/bytes.h"
+#include "policy/load.h"
+
+enum {
+	ATTRIBUTES_MAX = 32,
+	ATTRIBUTE_NAME_MAX = 63,
+	ATTRIBUTE_BYTES_MAX = 256,
+	TENANT_KEYS_MAX = 16,
+};
+
+struct tenant_source {
+	const struct doc_node *residency, *cell, *consistency, *preferred, *attributes, *keys;
+	const char *tier, *country;
+};
+
+static bool country_valid(struct slice s) {
+	return s.len == 2 && s.ptr[0] >= 'A' && s.ptr[0] <= 'Z' && s.ptr[1] >= 'A' && s.ptr[1] <= 'Z';
+}
+
+#define CONSISTENCY_EXPECTED "strong, session, eventual, or bounded=500ms (1ms to 1d)"
+
+#define TENANT_FIELD(name, kind, member, ...)                                                     \
+	{.key = name, .type = kind, .offset = offsetof(struct tenant_source, member), __VA_ARGS__}
+
+static const struct field preference_fields[] = {
+	TENANT_FIELD("regions", FIELD_SEQUENCE, preferred, .expected = "a list of regions"),
+	{NULL},
+};
+static const struct field tenant_fields[] = {
+	TENANT_FIELD("residency", FIELD_SCALAR, residency, .required = true,
+                     .expected = "a residency class"),
+	TENANT_FIELD("cell", FIELD_SCALAR, cell, .required = true, .expected = "a cell"),
+	TENANT_FIELD("tier", FIELD_NAME, tier, .min = 0),
+	TENANT_FIELD("country", FIELD_TEXT, country, .min = 2, .max = 2, .check = country_valid,
+                     .expected = "two capital letters (ISO 3166-1), such as US"),
+	TENANT_FIELD("consistency", FIELD_SCALAR, consistency, .expected = CONSISTENCY_EXPECTED),
+	{.key = "preferences", .type = FIELD_GROUP, .fields = preference_fields},
+	TENANT_FIELD("attributes", FIELD_MAPPING, attributes, .min = 0),
+	TENANT_FIELD("keys", FIELD_SEQUENCE, keys, .expected = "a list of \"sha256:...\""),
+	{NULL},
+};
+
+/* A cell whose copies are in regions that may not have the tenant's bytes. */
+static void check_residency(struct load *l, const struct doc_node *at, const struct policy_tenant *t) {
+	const struct policy *p = l->policy;
+	const struct policy_cell *cell = &p->cells[t->cell];
+	const struct policy_residency *class = &p->residencies[t->residency];
+	region_set outside = cell->replica_set & ~class->regions;
+	/* A class whose list is wrong was noted there; it would make every tenant look wrong. */
+	if (!outside || !class->regions) return;
+	doc_error(&l->doc, at,
+	          "cell '%s' keeps copies in %s, outside residency class '%s' (%s); expected a cell "
+	          "within the class",
+	          cell->name, load_region_names(p, outside).text, class->name,
+	          load_region_names(p, class->regions).text);
+}
+
+static void load_preferred(struct load *l, const struct doc_node *list, struct policy_tenant *t,
+                           bool placed) {
+	const struct policy *p = l->policy;
+	int regions[POLICY_REPLICAS_MAX];
+	const struct doc_node *items[POLICY_REPLICAS_MAX];
+	int count = load_regions(l, list, POLICY_REPLICAS_MAX, regions, items);
+	for (int i = 0; placed && i < count; i++) {
+		const struct policy_residency *class = &p->residencies[t->residency];
+		const struct policy_cell *cell = &p->cells[t->cell];
+		region_set bit = (region_set)1 << regions[i];
+		if (!(class->regions & bit))
+			doc_error(&l->doc, items[i], "%s is outside residency class '%s'; expected one of: %s",
+			          show(items[i]->text).text, class->name,
+			          load_region_names(p, class->regions).text);
+		else if (!(cell->replica_set & bit))
+			doc_error(&l->doc, items[i], "%s holds no copy of cell '%s'; expected one of: %s",
+			          show(items[i]->text).text, cell->name,
+			          load_region_names(p, cell->replica_set).text);
+		else t->preferred[t->preferred_count++] = regions[i];
+	}
+}
+
+/* A letter first: rules will write tenant.attributes.plan. */
+static bool attribute_name_valid(struct slice s) {
+	if (s.len == 0 || s.len > ATTRIBUTE_NAME_MAX) return false;
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.ptr[i], lower = c | 0x20;
+		bool letter = lower >= 'a' && lower <= 'z';
+		bool later = (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+		if (!letter && (i == 0 || !later)) return false;
+	}
+	return true;
+}
+
+static void load_attributes(struct load *l, const struct doc_node *map, struct policy_tenant *t) {
+	static const struct field value = {.type = FIELD_TEXT, .max = ATTRIBUTE_BYTES_MAX};
+	if (map->count > ATTRIBUTES_MAX) {
+		doc_error_key(&l->doc, map, "%u attributes; expected at most %d", map->count,
+		              ATTRIBUTES_MAX);
+		return;
+	}
+	struct policy_attribute *all = load_alloc(l, map->count, sizeof *all);
+	if (!all) return;
+	t->attributes = all;
+	for (const struct doc_node *c = map->first; c; c = c->next) {
+		struct policy_attribute *a = &all[t->attribute_count++];
+		if (!attribute_name_valid(c->key))
+			doc_error_key(&l->doc, c,
+			              "%s is no attribute; expected a letter, then letters, digits, '_', '-' "
+			              "or '.', at most 63",
+			              show(c->key).text);
+		a->name = doc_keep(&l->doc, c->key);
+		a->value = "";
+		IGNORE(doc_read_value(&l->doc, c, &value, &a->value)); /* noted there */
+	}
+}
+
+/* --- API keys --------------------------------------------------------------------------------- */
+
+static bool parse_key(struct slice text, uint8_t hash[32]) {
+	if (!slice_starts(text, SLICE_LIT("sha256:"))) return false;
+	size_t skip = sizeof "sha256:" - 1;
+	return hex_decode(slice_of(text.ptr + skip, text.len - skip), hash, 32) == ERR_OK;
+}
+
+static void load_key(struct load *l, const struct doc_node *n, int tenant) {
+	struct policy_private *own = l->own;
+	uint8_t *hash = own->key_hashes[own->key_count];
+	if (n->kind != DOC_SCALAR || !parse_key(n->text, hash)) {
+		/* What stands there may be the key itself: do not repeat it into a log. */
+		doc_error(&l->doc, n,
+		          "no hash of an API key (%zu characters, not shown); expected \"sha256:\" and 64 "
+		          "digits 0-9 a-f",
+		          n->text.len);
+		return;
+	}
+	uint32_t slot = policy_key_slot(own, hash);
+	if (own->key_slots[slot]) {
+		int other = own->key_tenants[own->key_slots[slot] - 1];
+		doc_error(&l->doc, n, "this key stands at tenant '%s' already; expected each key once",
+		          l->policy->tenants[other].name);
+		return;
+	}
+	own->key_tenants[own->key_count++] = tenant;
+	own->key_slots[slot] = own->key_count;
+}
+
+static void load_keys(struct load *l, const struct doc_node *list, struct policy_tenant *t,
+                      int tenant) {
+	if (list->count > TENANT_KEYS_MAX)
+		doc_error_key(&l->doc, list, "%u keys; expected at most %d", list->count, TENANT_KEYS_MAX);
+	uint32_t first = l->own->key_count;
+	for (const struct doc_node *c = list->first; c; c = c->next) load_key(l, c, tenant);
+	t->key_hashes = (const uint8_t (*)[32])l->own->key_hashes + first;
+	t->key_count = (int)(l->own->key_count - first);
+}
+
+/* Room for all keys of the file, before the first is read. */
+static bool reserve_keys(struct load *l) {
+	size_t count = 0;
+	for (const struct doc_node *c = l->tenants->first; c; c = c->next) {
+		const struct doc_node *keys = doc_child(c, "keys");
+		if (keys) count += keys->count;
+	}
+	struct policy_private *own = l->own;
+	own->key_slot_count = 4;
+	while (own->key_slot_count <= 2 * count) own->key_slot_count *= 2;
+	own->key_slots = load_alloc(l, own->key_slot_count, sizeof *own->key_slots);
+	own->key_hashes = load_alloc(l, count + 1, sizeof *own->key_hashes);
+	own->key_tenants = load_alloc(l, count + 1, sizeof *own->key_tenants);
+	return own->key_slots && own->key_hashes && own->key_tenants;
+}
+
+/* --- tenants ------------------------------------------------------------------------------------ */
+
+static void load_tenant(struct load *l, const struct doc_node *map, struct policy_tenant *t,
+                        int index) {
+	struct policy_private *own = l->own;
+	struct tenant_source source = {.tier = "", .country = ""};
+	doc_read(&l->doc, map, tenant_fields, &source);
+	t->tier = source.tier;
+	t->country = source.country;
+	t->consistency = CONSISTENCY_SESSION;
+	int residency = -1, cell = -1;
+	if (source.residency)
+		residency = load_reference(l, source.residency, "residency class", &own->residencies,
+		                           l->residencies);
+	if (source.cell) cell = load_reference(l, source.cell, "cell", &own->cells, l->cells);
+	t->residency = residency;
+	t->cell = cell;
+	bool placed = residency >= 0 && cell >= 0;
+	if (placed) check_residency(l, source.cell, t);
+	if (source.consistency &&
+	    consistency_parse(source.consistency->text, &t->consistency, &t->bounded_ms))
+		doc_error(&l->doc, source.consistency, "%s stands here; expected " CONSISTENCY_EXPECTED,
+		          show(source.consistency->text).text);
+	if (source.preferred) load_preferred(l, source.preferred, t, placed);
+	if (source.attributes) load_attributes(l, source.attributes, t);
+	if (source.keys) load_keys(l, source.keys, t, index);
+}
+
+void load_tenant_section(struct load *l) {
+	static const struct field entry = {.type = FIELD_MAPPING};
+	if (!l->tenants || !reserve_keys(l)) return;
+	struct policy_tenant *tenants = load_alloc(l, l->tenants->count, sizeof *tenants);
+	if (!tenants) return;
+	l->policy->tenants = tenants;
+	for (const struct doc_node *c = l->tenants->first; c; c = c->next) {
+		int index = l->policy->tenant_count++;
+		tenants[index].name = load_name(l, c, &l->own->tenants, index);
+		const struct doc_node *map = NULL;
+		if (doc_read_value(&l->doc, c, &entry, &map)) load_tenant(l, map, &tenants[index], index);
+	}
+}
