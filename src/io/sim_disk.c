@@ -42,6 +42,21 @@ static enum err allocate(struct sim_disk *d, struct sim_inode *inode, uint64_t e
 	return ERR_OK;
 }
 
+/* The space of a file is free once nobody can reach it, though a power loss may bring its name
+ * back. Ends the hold that the caller took before it changed something. */
+static void give_back(struct sim_disk *d, struct sim_inode *inode) {
+	bool is_reached = false;
+	LIST_EACH(&d->names, n)
+		is_reached |= CONTAINER_OF(n, struct sim_name, node)->inode == inode;
+	LIST_EACH(&d->files, n)
+		is_reached |= CONTAINER_OF(n, struct sim_file, node)->inode == inode;
+	if (!is_reached) {
+		if (d->free_bytes != UINT64_MAX) d->free_bytes += inode->allocated_bytes;
+		inode->allocated_bytes = 0;
+	}
+	sim_inode_drop(d, inode);
+}
+
 /* --- faults ------------------------------------------------------------------------------- */
 
 static enum err fault_due(struct sim_fault *f) {
@@ -113,8 +128,8 @@ static enum err disk_open(struct files *fs, const char *raw, int flags, struct f
 static void disk_close(struct file *file) {
 	struct sim_file *f = (struct sim_file *)file;
 	if (!f) return;
-	if (f->inode) sim_inode_drop(f->disk, f->inode);
 	list_remove(&f->disk->files, &f->node);
+	if (f->inode) give_back(f->disk, f->inode);
 	free(f);
 }
 
@@ -205,8 +220,12 @@ static enum err move(struct sim_disk *d, const char *from, const char *to) {
 	struct sim_name *target = sim_name_find(&d->names, to);
 	if (target && target->inode->is_dir) return ERR_EXISTS;
 	enum err err = call_begins(d, SIM_RENAME);
-	if (err == ERR_OK && source != target) sim_name_change(d, SIM_MOVE, from, to, NULL);
-	return err;
+	if (err != ERR_OK || source == target) return err;
+	struct sim_inode *replaced = target ? target->inode : NULL;
+	if (replaced) sim_inode_hold(replaced);
+	sim_name_change(d, SIM_MOVE, from, to, NULL);
+	if (replaced) give_back(d, replaced);
+	return ERR_OK;
 }
 
 static enum err disk_rename(struct files *fs, const char *raw_from, const char *raw_to) {
@@ -223,7 +242,12 @@ static enum err disk_unlink(struct files *fs, const char *raw) {
 	struct sim_name *name = sim_name_find(&d->names, path);
 	enum err err = !name ? ERR_NOT_FOUND : name->inode->is_dir ? ERR_IO : ERR_OK;
 	if (err == ERR_OK) err = call_begins(d, SIM_RENAME);
-	if (err == ERR_OK) sim_name_change(d, SIM_UNLINK, path, NULL, NULL);
+	if (err == ERR_OK) {
+		struct sim_inode *inode = name->inode;
+		sim_inode_hold(inode);
+		sim_name_change(d, SIM_UNLINK, path, NULL, NULL);
+		give_back(d, inode);
+	}
 	free(path);
 	return err;
 }
