@@ -29,6 +29,21 @@ void log_done(struct log *log) {
 	*log = (struct log){0};
 }
 
+/* What the lock guards lies behind it in the struct: that part changes hands. */
+void log_replace(struct log *log, struct log *from) {
+	enum { GUARDED = offsetof(struct log, dir), BYTES = sizeof(struct log) - GUARDED };
+	uint8_t old[BYTES];
+	uint8_t *ours = (uint8_t *)log + GUARDED, *theirs = (uint8_t *)from + GUARDED;
+	pthread_mutex_lock(&log->lock);
+	from->appended += log->appended;
+	from->changes += log->changes + 1;
+	memcpy(old, ours, BYTES);
+	memcpy(ours, theirs, BYTES);
+	pthread_mutex_unlock(&log->lock);
+	memcpy(theirs, old, BYTES);
+	log_done(from);
+}
+
 enum err log_segment_path(const struct log *log, uint64_t first_seq, char out[PATH_BYTES]) {
 	return path_make(out, "%s/%020" PRIu64 ".seg", log->dir, first_seq);
 }
@@ -116,6 +131,18 @@ void log_forget(struct log *log, uint64_t below_seq, void (*drop)(void *arg, con
 		if (!forget) return;
 		drop(arg, path);
 	}
+}
+
+uint64_t log_excess(struct log *log, uint64_t bytes) {
+	uint64_t below = 0;
+	pthread_mutex_lock(&log->lock);
+	uint64_t left = log->bytes;
+	for (int i = 0; i + 1 < log->segment_count && left > bytes; i++) {
+		left -= log->segments[i].end - LOG_HEADER_BYTES;
+		below = log->segments[i + 1].header.prev.seq + 1;
+	}
+	pthread_mutex_unlock(&log->lock);
+	return below;
 }
 
 enum err file_zero(struct file *f, struct files *files, uint64_t from, uint64_t to) {

@@ -55,9 +55,9 @@ struct log_segment {
 
 struct log {
 	struct files *files;
-	char dir[PATH_BYTES];
 	uint64_t segment_bytes, min_free_bytes;
 	pthread_mutex_t lock; /* everything below */
+	char dir[PATH_BYTES];
 	struct log_segment *segments; /* ascending, never empty once open */
 	int segment_count, segment_cap;
 	struct position last;
@@ -77,6 +77,9 @@ struct log {
 MUST enum err log_init(struct log *log, struct files *files, const char *dir,
                        uint64_t segment_bytes, uint64_t min_free_bytes);
 void log_done(struct log *log);
+/* Puts everything of `from` (not shared with anyone) in place of log's own; what log was is
+ * closed and forgotten, its files stay. The writer must be opened anew. */
+void log_replace(struct log *log, struct log *from);
 /* Makes an empty log whose first record will follow h->prev. h->nonce is the caller's random. */
 MUST enum err log_create(struct log *log, const struct log_header *h);
 /* Reads and checks everything, cuts a torn tail (or, with `cut`, everything after that
@@ -96,6 +99,8 @@ struct epoch_start log_epoch_of(struct log *log, const struct position *at);
  * for each, oldest first, with its path. Not while a truncate is in flight. */
 void log_forget(struct log *log, uint64_t below_seq, void (*drop)(void *arg, const char *path),
                 void *arg);
+/* The seq below which records must go so that at most `bytes` of log stay; 0: none. Locks. */
+uint64_t log_excess(struct log *log, uint64_t bytes);
 MUST enum err log_segment_path(const struct log *log, uint64_t first_seq, char out[PATH_BYTES]);
 
 /* For the parts of the log; lock held or not yet shared. */

@@ -83,37 +83,35 @@ void log_reader_done(struct log_reader *r) {
 	if (r->log) log_reader_forget(r);
 }
 
-static enum err reader_file(struct log_reader *r, uint64_t first_seq, uint64_t nonce,
-                            struct file **out) {
+struct place {
+	char path[PATH_BYTES];
+	uint64_t nonce, offset, end;
+};
+
+static enum err reader_file(struct log_reader *r, const struct place *place, struct file **out) {
 	struct log_reader_slot *oldest = r->slots;
 	for (int i = 0; i < LOG_READER_FILES; i++) {
 		struct log_reader_slot *slot = &r->slots[i];
-		if (slot->file && slot->nonce == nonce) {
+		if (slot->file && slot->nonce == place->nonce) {
 			slot->used = ++r->clock;
 			*out = slot->file;
 			return ERR_OK;
 		}
 		if (slot->used < oldest->used) oldest = slot;
 	}
-	char path[PATH_BYTES];
 	struct files *files = r->log->files;
-	enum err err = log_segment_path(r->log, first_seq, path);
-	if (!err) err = files->ops->open(files, path, FILE_READ, out);
+	enum err err = files->ops->open(files, place->path, FILE_READ, out);
 	if (err) return err;
 	if (oldest->file) files->ops->close(oldest->file);
-	*oldest = (struct log_reader_slot){nonce, ++r->clock, *out};
+	*oldest = (struct log_reader_slot){place->nonce, ++r->clock, *out};
 	return ERR_OK;
 }
-
-struct place {
-	uint64_t first_seq, nonce, offset, end;
-};
 
 /* Where to start walking to meet seq. */
 static enum err place_find(struct log *log, uint64_t seq, struct place *out) {
 	enum err err = ERR_NOT_FOUND;
 	pthread_mutex_lock(&log->lock);
-	for (int i = log->segment_count - 1; i >= 0 && err && seq <= log->last.seq; i--) {
+	for (int i = log->segment_count - 1; i >= 0 && seq <= log->last.seq; i--) {
 		const struct log_segment *s = &log->segments[i];
 		if (seq <= s->header.prev.seq || !s->mark_count) continue;
 		int low = 0, high = s->mark_count - 1; /* last mark at or before seq */
@@ -122,9 +120,11 @@ static enum err place_find(struct log *log, uint64_t seq, struct place *out) {
 			if (s->marks[mid].seq <= seq) low = mid;
 			else high = mid - 1;
 		}
-		*out = (struct place){s->header.prev.seq + 1, s->header.nonce,
-		                      s->marks[low].offset, s->end};
-		err = ERR_OK;
+		out->nonce = s->header.nonce;
+		out->offset = s->marks[low].offset;
+		out->end = s->end;
+		err = log_segment_path(log, s->header.prev.seq + 1, out->path);
+		break;
 	}
 	pthread_mutex_unlock(&log->lock);
 	return err;
@@ -135,7 +135,7 @@ static enum err segment_each(struct log_reader *r, const struct place *place, ui
                              uint64_t *next, bool *stop,
                              bool (*each)(void *arg, const struct record *record), void *arg) {
 	struct file *file;
-	enum err err = reader_file(r, place->first_seq, place->nonce, &file);
+	enum err err = reader_file(r, place, &file);
 	if (err) return err == ERR_NOT_FOUND ? ERR_IO : err;
 	struct log_walk w;
 	struct record record;

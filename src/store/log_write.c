@@ -35,7 +35,11 @@ static uint64_t size_after(const struct log *log, uint64_t bytes) {
 
 static enum err space_check(struct log *log, uint64_t bytes) {
 	uint64_t free_bytes;
-	enum err err = log->files->ops->free_bytes(log->files, log->dir, &free_bytes);
+	char dir[PATH_BYTES];
+	pthread_mutex_lock(&log->lock);
+	memcpy(dir, log->dir, PATH_BYTES);
+	pthread_mutex_unlock(&log->lock);
+	enum err err = log->files->ops->free_bytes(log->files, dir, &free_bytes);
 	if (err) return err;
 	return free_bytes < bytes || free_bytes - bytes < log->min_free_bytes ? ERR_NO_SPACE : ERR_OK;
 }
@@ -44,12 +48,11 @@ static enum err space_check(struct log *log, uint64_t bytes) {
 static enum err spare_create(struct log *log, uint64_t bytes, bool reserve, struct file **out,
                              char path[PATH_BYTES]) {
 	const struct files_ops *ops = log->files->ops;
-	pthread_mutex_lock(&log->lock);
-	uint64_t number = ++log->spare_count;
-	pthread_mutex_unlock(&log->lock);
 	struct file *f;
-	enum err err = reserve ? ERR_OK : space_check(log, bytes);
-	if (!err) err = path_make(path, "%s/spare-%" PRIu64, log->dir, number);
+	pthread_mutex_lock(&log->lock);
+	enum err err = path_make(path, "%s/spare-%" PRIu64, log->dir, ++log->spare_count);
+	pthread_mutex_unlock(&log->lock);
+	if (!err && !reserve) err = space_check(log, bytes);
 	if (!err) err = ops->open(log->files, path, FILE_READ | FILE_WRITE | FILE_CREATE, &f);
 	if (err) return err;
 	err = ops->resize(f, 0);
@@ -80,7 +83,9 @@ enum err log_make_spare(struct log *log, uint64_t bytes) {
 	enum err err = spare_create(log, bytes, false, &f, path);
 	if (err) return err;
 	pthread_mutex_lock(&log->lock);
-	bool keep = !log->spare;
+	/* An import may have put another directory in place meanwhile. */
+	size_t dir_len = strlen(log->dir);
+	bool keep = !log->spare && strncmp(path, log->dir, dir_len) == 0 && path[dir_len] == '/';
 	if (keep) {
 		log->spare = f;
 		log->spare_bytes = bytes;
