@@ -1,0 +1,117 @@
+/* Loads holdfast.yaml and the policy that it names. */
+#include "app/config.h"
+#include "app/command.h"
+#include "base/buf.h"
+#include "io/files.h"
+
+#include <stdio.h>
+
+enum { FILE_MAX = 64 << 20, SECRET_MIN = 16 };
+
+static void say(void *arg, const struct policy_error *e) {
+	int *count = arg;
+	(*count)++;
+	fprintf(stderr, "%s:%d:%d: %s\n", e->file, e->line, e->column, e->text);
+}
+
+void path_resolve(const char *base, const char *path, char out[1024]) {
+	const char *slash = strrchr(base, '/');
+	int dir = slash ? (int)(slash - base + 1) : 0;
+	if (path[0] == '/') dir = 0;
+	if (snprintf(out, 1024, "%.*s%s", dir, base, path) >= 1024) out[0] = 0;
+}
+
+static enum err read_file(const char *path, struct buf *out) {
+	buf_init(out, FILE_MAX);
+	enum err e = files_read_all(files_posix(), path, out);
+	if (e)
+		complain("%s: %s: check the path and its permissions", path,
+		         e == ERR_NOT_FOUND ? "there is no such file" : err_text(e));
+	return e;
+}
+
+static enum err load_policy(const char *path, struct policy **out) {
+	struct buf text;
+	int mistakes = 0;
+	enum err e = read_file(path, &text);
+	if (!e) e = policy_load(buf_slice(&text), path, say, &mistakes, out);
+	buf_done(&text);
+	return e;
+}
+
+static enum err load_node(const char *path, struct node_config **out) {
+	struct buf text;
+	int mistakes = 0;
+	enum err e = read_file(path, &text);
+	if (!e) e = node_config_load(buf_slice(&text), path, say, &mistakes, out);
+	buf_done(&text);
+	return e;
+}
+
+static enum err load_secret(const char *path, struct config *c) {
+	struct buf text;
+	enum err e = read_file(path, &text);
+	if (!e) {
+		struct slice s = buf_slice(&text);
+		while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r')) s.len--;
+		if (s.len < SECRET_MIN || s.len > sizeof(c->secret)) {
+			complain("%s: the secret must have %d to %zu bytes: make one with: openssl rand -hex 32",
+			         path, SECRET_MIN, sizeof(c->secret));
+			e = ERR_INVALID;
+		} else {
+			memcpy(c->secret, s.ptr, s.len);
+			c->secret_len = s.len;
+		}
+	}
+	buf_done(&text);
+	return e;
+}
+
+enum err config_load(const char *path, struct config *c) {
+	char file[1024];
+	int mistakes = 0;
+	memset(c, 0, sizeof(*c));
+	enum err e = load_node(path, &c->node);
+	if (e) return e;
+	path_resolve(path, c->node->policy, file);
+	e = load_policy(file, &c->policy);
+	if (!e) e = node_config_check(c->node, path, c->policy, say, &mistakes);
+	if (e) return e;
+	path_resolve(path, c->node->data, c->data);
+	path_resolve(path, c->node->coordination, c->coordination);
+	path_resolve(path, c->node->secret_file, file);
+	return load_secret(file, c);
+}
+
+void config_done(struct config *c) {
+	node_config_free(c->node);
+	policy_free(c->policy);
+	memset(c, 0, sizeof(*c));
+}
+
+/* A node file has `cluster:` at the start of a line; a policy has not. */
+static bool is_node_file(struct slice text) {
+	while (text.len) {
+		struct slice line = slice_cut(&text, '\n');
+		if (slice_starts(line, SLICE_LIT("cluster:"))) return true;
+	}
+	return false;
+}
+
+enum err config_check_file(const char *path) {
+	struct buf text;
+	enum err e = read_file(path, &text);
+	bool node = !e && is_node_file(buf_slice(&text));
+	buf_done(&text);
+	if (e) return e;
+	if (node) {
+		struct config c;
+		e = config_load(path, &c);
+		config_done(&c);
+		return e;
+	}
+	struct policy *p = NULL;
+	e = load_policy(path, &p);
+	policy_free(p);
+	return e;
+}

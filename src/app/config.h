@@ -1,0 +1,20 @@
+/* Both files of a node, loaded, checked and with their paths resolved. Shared by serve,
+ * check and whoever needs to know where regions listen. */
+#pragma once
+#include "policy/node.h"
+
+struct config {
+	struct node_config *node;
+	struct policy *policy;
+	char data[1024], coordination[1024]; /* resolved against the node file's directory */
+	uint8_t secret[64];                  /* the cluster's; secret_len bytes */
+	size_t secret_len;
+};
+/* Says every mistake on standard error as file:line:column. ERR_INVALID then; ERR_NOT_FOUND and
+ * so on when a file cannot be read. `c` must be freed with config_done either way. */
+MUST enum err config_load(const char *path, struct config *c);
+void config_done(struct config *c);
+/* Reads `path` relative to the directory of `base` unless it is absolute. */
+void path_resolve(const char *base, const char *path, char out[1024]);
+/* One policy.yaml (has `tenants` or `cells`) or node file by itself; for check. */
+MUST enum err config_check_file(const char *path);

@@ -1,0 +1,204 @@
+/* Wires a node. Notices go from the cells to the edges through on_change here, so that no
+ * folder includes one above it. */
+#include "app/node.h"
+#include "app/command.h"
+#include "base/log.h"
+#include "coord/embedded.h"
+#include "edge/edge.h"
+#include "store/local.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { WORKERS_MAX = 64 };
+
+struct worker {
+	struct node *node;
+	struct io *io;
+	struct edge *edge;
+	pthread_t thread;
+	bool running;
+};
+struct node {
+	const struct config *config;
+	struct io *io;
+	struct registry *registry;
+	struct host *host;
+	struct admin *admin;
+	struct worker workers[WORKERS_MAX];
+	int worker_count;
+	char **store_dirs; /* per cell; NULL: no copy here */
+	struct coord *coord;
+};
+
+static void on_change(void *arg) {
+	struct node *n = arg;
+	for (int i = 0; i < n->worker_count; i++)
+		if (n->workers[i].running) edge_wake(n->workers[i].edge);
+}
+
+static enum err open_store(struct node *n, int cell, struct store **out, struct fault *fault) {
+	const struct config *c = n->config;
+	char dir[1200];
+	snprintf(dir, sizeof(dir), "%s/cells/%s", c->data, c->policy->cells[cell].name);
+	n->store_dirs[cell] = strdup(dir);
+	if (!n->store_dirs[cell]) return fault_set(fault, ERR_NO_MEMORY, "no memory for a path");
+	struct store_local_options options = {
+	    .dir = dir,
+	    .cell = c->policy->cells[cell].name,
+	    .node = c->node->region,
+	    .segment_bytes = c->node->segment_bytes,
+	    .retain_bytes = c->node->retain_bytes,
+	    .min_free_bytes = c->node->min_free_bytes,
+	};
+	return store_local_open(n->io, files_posix(), &options, out, fault);
+}
+
+/* A copy lives here only if the policy names this region as replica of the cell: that is what
+ * keeps a tenant's bytes off the disks outside its residency class. */
+static enum err open_cells(struct node *n, struct host_cell_options *cells, struct fault *fault) {
+	const struct policy *p = n->config->policy;
+	int self = n->config->node->self;
+	for (int i = 0; i < p->cell_count; i++) {
+		const struct policy_cell *c = &p->cells[i];
+		cells[i] = (struct host_cell_options){
+		    .name = c->name,
+		    .replicas = c->replicas,
+		    .replica_count = c->replica_count,
+		    .sync = c->mode == CELL_SYNC,
+		    .availability = c->on_partition == PARTITION_AVAILABILITY,
+		    .copies = c->copies,
+		};
+		if (!(c->replica_set & (1ull << self))) continue;
+		enum err e = open_store(n, i, &cells[i].store, fault);
+		if (e) return e;
+	}
+	return ERR_OK;
+}
+
+static enum err open_host(struct node *n, struct host_cell_options *cells, struct fault *fault) {
+	const struct config *c = n->config;
+	const char *regions[POLICY_REGIONS_MAX], *hosts[POLICY_REGIONS_MAX];
+	uint16_t ports[POLICY_REGIONS_MAX];
+	char canary[1200];
+	for (int i = 0; i < c->node->region_count; i++) {
+		regions[i] = c->node->regions[i].name;
+		hosts[i] = c->node->regions[i].replication.host;
+		ports[i] = c->node->regions[i].replication.port;
+	}
+	snprintf(canary, sizeof(canary), "%s/canary", c->data);
+	struct host_options options = {
+	    .cluster = c->node->cluster,
+	    .regions = regions,
+	    .region_count = c->node->region_count,
+	    .self = c->node->self,
+	    .hosts = hosts,
+	    .ports = ports,
+	    .secret = slice_of(c->secret, c->secret_len),
+	    .cells = cells,
+	    .cell_count = c->policy->cell_count,
+	    .coord = n->coord,
+	    .files = files_posix(),
+	    .canary_path = canary,
+	    .lease_length_ns = c->node->lease_length_ms * 1000000,
+	    .lease_renew_ns = c->node->lease_renew_ms * 1000000,
+	    .registry = n->registry,
+	    .on_change = on_change,
+	    .arg = n,
+	};
+	return host_new(n->io, &options, &n->host, fault);
+}
+
+static enum err open_admin(struct node *n, struct fault *fault) {
+	struct admin_options options = {
+	    .policy = n->config->policy,
+	    .config = n->config->node,
+	    .host = n->host,
+	    .registry = n->registry,
+	    .files = files_posix(),
+	    .store_dirs = (const char *const *)n->store_dirs,
+	    .version = HOLDFAST_VERSION,
+	};
+	return admin_new(n->io, &options, &n->admin, fault);
+}
+
+static void *worker_main(void *arg) {
+	struct worker *w = arg;
+	io_run(w->io);
+	return NULL;
+}
+
+static enum err open_workers(struct node *n, struct fault *fault) {
+	const struct config *c = n->config;
+	int count = c->node->workers;
+	if (count == 0) count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	if (count > WORKERS_MAX) count = WORKERS_MAX;
+	struct edge_options options = {
+	    .policy = c->policy,
+	    .config = c->node,
+	    .host = n->host,
+	    .secret = slice_of(c->secret, c->secret_len),
+	    .registry = n->registry,
+	};
+	for (int i = 0; i < count; i++) {
+		struct worker *w = &n->workers[i];
+		w->node = n;
+		w->io = io_uv_new();
+		if (!w->io) return fault_set(fault, ERR_NO_MEMORY, "no memory for a worker's loop");
+		enum err e = edge_new(w->io, &options, &w->edge, fault);
+		if (e) return e;
+		n->worker_count = i + 1;
+	}
+	for (int i = 0; i < count; i++) {
+		struct worker *w = &n->workers[i];
+		if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
+			return fault_set(fault, ERR_NO_MEMORY, "a worker's thread cannot be started");
+		w->running = true;
+		pthread_setname_np(w->thread, "hf-worker");
+	}
+	return ERR_OK;
+}
+
+enum err node_open(const struct config *config, struct node **out, struct fault *fault) {
+	struct node *n = calloc(1, sizeof(*n));
+	struct host_cell_options *cells = calloc((size_t)config->policy->cell_count + 1, sizeof(*cells));
+	if (!n || !cells) {
+		free(n);
+		free(cells);
+		return fault_set(fault, ERR_NO_MEMORY, "no memory for a node");
+	}
+	n->config = config;
+	n->io = io_uv_new();
+	n->registry = registry_new();
+	n->store_dirs = calloc((size_t)config->policy->cell_count + 1, sizeof(char *));
+	enum err e = n->io && n->registry && n->store_dirs
+	                 ? files_posix()->ops->mkdir(files_posix(), config->data)
+	                 : ERR_NO_MEMORY;
+	if (e) fault_set(fault, e, "%s: %s: make the directory or change `data`", config->data, err_text(e));
+	struct coord_embedded_options coord = {
+	    .path = config->coordination, .cluster = config->node->cluster, .node = config->node->region};
+	/* Coordination first: it refuses a second process of this name before anything is opened. */
+	if (!e) e = coord_embedded_open(n->io, &coord, &n->coord, fault);
+	if (!e) e = open_cells(n, cells, fault);
+	if (!e) e = open_host(n, cells, fault);
+	if (!e) e = open_workers(n, fault);
+	if (!e) e = open_admin(n, fault);
+	free(cells);
+	*out = n; /* also half open: the process reports and ends */
+	return e;
+}
+
+void node_run(struct node *n) { io_run(n->io); }
+void node_stop(struct node *n) { io_stop(n->io); }
+
+void node_close(struct node *n) {
+	for (int i = 0; i < n->worker_count; i++) {
+		struct worker *w = &n->workers[i];
+		if (!w->running) continue;
+		io_stop(w->io);
+		pthread_join(w->thread, NULL);
+	}
+	host_free(n->host);
+}

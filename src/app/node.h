@@ -1,0 +1,15 @@
+/* One node: everything wired together. Threads: the owner loop (the thread that calls
+ * node_run) has cells, links, coordination and the admin port; each worker thread has a loop
+ * with an edge. */
+#pragma once
+#include "app/config.h"
+
+struct node;
+/* Opens stores, coordination and ports. `config` must outlive the node. */
+MUST enum err node_open(const struct config *config, struct node **out, struct fault *fault);
+/* Serves until node_stop. */
+void node_run(struct node *n);
+void node_stop(struct node *n); /* any thread */
+/* Closes the stores and lets go of coordination, so that another region takes over at once. The
+ * process should end then: worker threads' memory is not taken apart. */
+void node_close(struct node *n);

@@ -1,0 +1,104 @@
+/* Reads and writes a playground's directory. */
+#include "app/place.h"
+#include "app/command.h"
+#include "base/buf.h"
+#include "base/parse.h"
+#include "io/files.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void place_path(const struct place *p, char out[1024], const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	int n = snprintf(out, 1024, "%s/", p->dir);
+	vsnprintf(out + n, 1024 - (size_t)n, format, args);
+	va_end(args);
+}
+
+enum err place_write(const char *path, const char *text) {
+	enum err e = files_replace(files_posix(), path, slice_str(text));
+	if (e) complain("%s: %s: check the directory", path, err_text(e));
+	return e;
+}
+
+/* NULL without complaint when it cannot be read. */
+static json_t *read_json(const char *path) {
+	struct buf text;
+	buf_init(&text, 1 << 20);
+	json_t *root = NULL;
+	if (files_read_all(files_posix(), path, &text) == ERR_OK)
+		root = json_loadb((const char *)buf_slice(&text).ptr, text.len, 0, NULL);
+	buf_done(&text);
+	return root;
+}
+
+/* Is pid a live process whose command line has this word? A pid file outlives its process, and
+ * the number may be somebody else's by then. */
+static bool process_runs(pid_t pid, const char *word) {
+	char path[64];
+	struct buf text;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	buf_init(&text, 1 << 16);
+	bool found = pid > 0 && files_read_all(files_posix(), path, &text) == ERR_OK && text.len &&
+	             memmem(buf_slice(&text).ptr, text.len, word, strlen(word)) != NULL;
+	buf_done(&text);
+	return found;
+}
+
+enum err place_open(const char *dir, struct place *p) {
+	char path[1024];
+	memset(p, 0, sizeof(*p));
+	snprintf(p->dir, sizeof(p->dir), "%s", dir);
+	place_path(p, path, "playground.json");
+	json_t *root = read_json(path);
+	if (!root) {
+		complain("%s: there is no playground here: start one with: holdfast playground --dir %s", dir, dir);
+		return ERR_NOT_FOUND;
+	}
+	p->port_base = (uint16_t)json_integer_value(json_object_get(root, "port_base"));
+	p->pid = (pid_t)json_integer_value(json_object_get(root, "pid"));
+	if (!process_runs(p->pid, "playground")) p->pid = 0;
+	size_t i;
+	json_t *name;
+	json_array_foreach(json_object_get(root, "regions"), i, name) {
+		if (p->region_count == PLACE_REGIONS_MAX || !json_is_string(name)) break;
+		snprintf(p->regions[p->region_count++], 32, "%s", json_string_value(name));
+	}
+	json_decref(root);
+	return ERR_OK;
+}
+
+int place_region(const struct place *p, const char *name) {
+	for (int i = 0; i < p->region_count; i++)
+		if (strcmp(p->regions[i], name) == 0) return i;
+	complain("%s: no such region in %s: see holdfast status --dir %s", name, p->dir, p->dir);
+	return -1;
+}
+
+pid_t place_pid(const struct place *p, int region) {
+	char path[1024], file[64];
+	struct buf text;
+	uint64_t pid = 0;
+	place_path(p, path, "%s.pid", p->regions[region]);
+	buf_init(&text, 64);
+	if (files_read_all(files_posix(), path, &text) == ERR_OK)
+		IGNORE(parse_u64(slice_trim(buf_slice(&text)), INT32_MAX, &pid)); /* then it stays 0 */
+	buf_done(&text);
+	snprintf(file, sizeof(file), "%s.yaml", p->regions[region]);
+	return process_runs((pid_t)pid, file) ? (pid_t)pid : 0;
+}
+
+char *place_key(const struct place *p, const char *tenant) {
+	char path[1024];
+	place_path(p, path, "keys.json");
+	json_t *root = read_json(path);
+	const char *key = json_string_value(json_object_get(root, tenant));
+	char *copy = key ? strdup(key) : NULL;
+	if (!copy) complain("%s: no key of tenant %s in it: choose one with --tenant", path, tenant);
+	json_decref(root);
+	return copy;
+}

@@ -1,0 +1,6 @@
+/* The files of a playground: made once, then kept as people edit them. */
+#pragma once
+#include "app/place.h"
+
+/* Creates what is missing in p->dir: secret, keys, policy, one node file a region. */
+MUST enum err playground_files(struct place *p);
