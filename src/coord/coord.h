@@ -16,7 +16,7 @@ enum { COORD_KEY_MAX = 96, COORD_VALUE_MAX = 16384, COORD_NODES_MAX = 64 };
 
 struct coord;
 
-/* One request; caller-owned until done. */
+/* One request; caller-owned until done, or until the coord was closed. */
 struct coord_op {
 	void (*done)(struct coord_op *op, enum err err);
 	uint64_t revision;  /* out: of the key, after a put or read that answered ERR_OK/ERR_CONFLICT */
@@ -61,6 +61,8 @@ struct coord_ops {
 	/* Called after any node's generation changed or its death was proven. One per coord. */
 	void (*on_node)(struct coord *c, void (*changed)(void *arg, const char *name), void *arg);
 
+	/* Nobody is called any more. Allowed inside a callback. The node's process counts as gone:
+	 * where deaths are proven, others take over at once. */
 	void (*close)(struct coord *c);
 };
 struct coord {

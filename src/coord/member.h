@@ -24,13 +24,17 @@ struct member_options {
 	 * generation is joined by itself and then reported here). */
 	void (*on_lease)(void *arg, uint32_t generation, uint64_t valid_until_ns);
 	/* A peer joined (up) or was expired in coordination (down). Down is said only after the
-	 * expiry is decided there: its lease can never be renewed again. First report of each
-	 * peer within one poll after start. */
+	 * expiry is decided there: its lease can never be renewed again. `generation` is the life
+	 * that began or ended (0: it never had one); each life that was said to be up is said to be
+	 * down once. First report of each peer within one poll after start. */
 	void (*on_peer)(void *arg, const char *name, uint32_t generation, bool up);
 	void *arg;
 };
+/* NULL: no memory, a name of over 31 bytes, or self among the peers. Takes coord's on_node. */
 struct member *member_new(struct io *io, struct coord *coord, const struct member_options *options);
 void member_proved(struct member *m, enum err err);
 uint64_t member_valid_until_ns(const struct member *m); /* loop thread */
 bool member_peer_up(const struct member *m, const char *name);
+/* After its coord was closed (which still points at the member's requests). NULL is fine; not
+ * inside one of its callbacks. */
 void member_free(struct member *m);
