@@ -38,8 +38,8 @@ struct files_ops {
 	/* Bytes that this process may still allocate on the disk that holds path. */
 	enum err (*free_bytes)(struct files *fs, const char *path, uint64_t *out);
 	/* Calls fn for each name in the directory (not . and ..), sorted bytewise. */
-	enum err (*list)(struct files *fs, const char *path, void (*fn)(void *arg, const char *name),
-	                 void *arg);
+	enum err (*list)(struct files *fs, const char *path,
+	                 void (*fn)(void *arg, const char *name), void *arg);
 };
 
 struct files *files_posix(void); /* static, any thread */

@@ -79,8 +79,7 @@ static enum err posix_resize(struct file *f, uint64_t bytes) {
 static enum err posix_reserve(struct file *f, uint64_t bytes) {
 	if (bytes == 0) return ERR_OK;
 	int why;
-	do
-		why = posix_fallocate(f->fd, 0, (off_t)bytes);
+	do why = posix_fallocate(f->fd, 0, (off_t)bytes);
 	while (why == EINTR);
 	return why == 0 ? ERR_OK : err_from_errno(why);
 }
@@ -124,8 +123,7 @@ static enum err posix_mkdir(struct files *fs, const char *path) {
 	size_t len = strlen(path);
 	if (len == 0 || len >= sizeof work) return ERR_INVALID;
 	memcpy(work, path, len + 1);
-	while (len > 1 && work[len - 1] == '/')
-		work[--len] = 0;
+	while (len > 1 && work[len - 1] == '/') work[--len] = 0;
 	for (char *p = work + 1; *p; p++) {
 		if (*p != '/') continue;
 		*p = 0;
@@ -144,8 +142,7 @@ struct names {
 };
 
 static void names_free(struct names *n) {
-	for (size_t i = 0; i < n->count; i++)
-		free(n->items[i]);
+	for (size_t i = 0; i < n->count; i++) free(n->items[i]);
 	free(n->items);
 }
 
@@ -186,8 +183,7 @@ static enum err posix_list(struct files *fs, const char *path,
 	enum err err = read_names(dir, &names);
 	closedir(dir);
 	if (err == ERR_OK && names.count) qsort(names.items, names.count, sizeof(char *), by_bytes);
-	for (size_t i = 0; err == ERR_OK && i < names.count; i++)
-		fn(arg, names.items[i]);
+	for (size_t i = 0; err == ERR_OK && i < names.count; i++) fn(arg, names.items[i]);
 	names_free(&names);
 	return err;
 }

@@ -86,8 +86,7 @@ void io_listener_close(struct io_listener *l) {
 
 struct io_connect *io_tcp_connect(struct io *io, const char *host, uint16_t port,
                                   uint64_t timeout_ns,
-                                  void (*on_connect)(void *arg, struct io_conn *conn,
-                                                     enum err err),
+                                  void (*on_connect)(void *arg, struct io_conn *conn, enum err err),
                                   void *arg) {
 	return io->ops->tcp_connect(io, host, port, timeout_ns, on_connect, arg);
 }
@@ -140,6 +139,5 @@ void io_hooks_add(struct io_hooks *h, void (*fn)(void *arg), void *arg) {
 }
 
 void io_hooks_call(const struct io_hooks *h) {
-	for (int i = 0; i < h->count; i++)
-		h->items[i].fn(h->items[i].arg);
+	for (int i = 0; i < h->count; i++) h->items[i].fn(h->items[i].arg);
 }

@@ -57,7 +57,8 @@ void io_on_turn_end(struct io *io, void (*fn)(void *arg), void *arg);
 /* --- timers ---------------------------------------------------------------- */
 
 struct io_timer;
-struct io_timer *io_timer_new(struct io *io, void (*fn)(void *arg), void *arg); /* NULL: no memory */
+/* NULL: no memory. fn may restart or free the timer. */
+struct io_timer *io_timer_new(struct io *io, void (*fn)(void *arg), void *arg);
 /* One shot; restarts a running one. Never early; libuv rounds up to the next ms. */
 void io_timer_start(struct io_timer *t, uint64_t delay_ns);
 void io_timer_stop(struct io_timer *t);
@@ -75,7 +76,8 @@ struct io_job {
 	void (*done)(struct io_job *job); /* on the loop; the job is the caller's again */
 };
 struct io_lane *io_lane_new(struct io *io, const char *name); /* name ≤ 15 bytes, for top(1) */
-void io_lane_submit(struct io_lane *lane, struct io_job *job); /* loop thread only; job valid until done */
+/* Loop thread only; the job is valid until done. */
+void io_lane_submit(struct io_lane *lane, struct io_job *job);
 /* Finishes the running and the queued jobs, joins; `done` is not called any more. Allowed
  * inside a `done`. */
 void io_lane_free(struct io_lane *lane);

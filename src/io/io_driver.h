@@ -29,11 +29,9 @@ struct io_ops {
 	                       void (*on_accept)(void *arg, struct io_conn *conn), void *arg,
 	                       struct io_listener **out, struct fault *fault);
 	void (*listener_close)(struct io_listener *l);
-	struct io_connect *(*tcp_connect)(struct io *io, const char *host, uint16_t port,
-	                                  uint64_t timeout_ns,
-	                                  void (*on_connect)(void *arg, struct io_conn *conn,
-	                                                     enum err err),
-	                                  void *arg);
+	struct io_connect *(*tcp_connect)(
+		struct io *io, const char *host, uint16_t port, uint64_t timeout_ns,
+		void (*on_connect)(void *arg, struct io_conn *conn, enum err err), void *arg);
 	void (*connect_cancel)(struct io_connect *c);
 
 	void (*conn_open)(struct io_conn *c);

@@ -72,7 +72,8 @@ void sim_disk_fail(struct files *disk, enum sim_disk_op kind, uint64_t countdown
                    bool sticky);
 /* So much may still be allocated; UINT64_MAX: no bound. What is freed is added. */
 void sim_disk_set_free(struct files *disk, uint64_t bytes);
-uint64_t sim_disk_calls(const struct files *disk); /* how many write points there were: as SIM_ANY */
+/* How many write points there were: what SIM_ANY counts. */
+uint64_t sim_disk_calls(const struct files *disk);
 /* Power loss now for a disk used without a node: as sim_crash does. */
 void sim_disk_power_loss(struct files *disk, uint64_t seed);
 struct files *sim_disk_new(uint64_t seed); /* a disk alone, for store tests */

@@ -57,7 +57,7 @@ void sim_listener_close(struct io_listener *base) {
 }
 
 static struct sim_listener *listener_find(struct sim_io *io, uint16_t port) {
-	LIST_EACH(&io->listeners, n) {
+	LIST_EACH (&io->listeners, n) {
 		struct sim_listener *l = CONTAINER_OF(n, struct sim_listener, node);
 		if (l->base.port == port) return l;
 	}
@@ -134,11 +134,9 @@ static void on_timeout(struct sim_event *ev) {
 	fail(CONTAINER_OF(ev, struct sim_connect, timeout), ERR_TIMEOUT);
 }
 
-struct io_connect *sim_tcp_connect(struct io *base, const char *host, uint16_t port,
-                                   uint64_t timeout_ns,
-                                   void (*on_connect)(void *arg, struct io_conn *conn,
-                                                      enum err err),
-                                   void *arg) {
+struct io_connect *
+sim_tcp_connect(struct io *base, const char *host, uint16_t port, uint64_t timeout_ns,
+                void (*on_connect)(void *arg, struct io_conn *conn, enum err err), void *arg) {
 	struct sim_io *io = (struct sim_io *)base;
 	struct sim *s = io->sim;
 	struct sim_connect *c = sim_alloc(sizeof *c);
@@ -170,7 +168,7 @@ void sim_connect_cancel(struct io_connect *base) {
 
 /* The links' ends die by themselves (sim_links_die). */
 void sim_connects_die(struct sim_io *io) {
-	LIST_EACH(&io->connects, n) {
+	LIST_EACH (&io->connects, n) {
 		struct sim_connect *c = CONTAINER_OF(n, struct sim_connect, node);
 		sim_event_cancel(io->sim, &c->travel);
 		c->link = NULL;
@@ -178,10 +176,10 @@ void sim_connects_die(struct sim_io *io) {
 }
 
 void sim_connects_wake(struct sim *s) {
-	LIST_EACH(&s->ios, m) {
+	LIST_EACH (&s->ios, m) {
 		struct sim_io *io = CONTAINER_OF(m, struct sim_io, all);
 		if (io->dead) continue;
-		LIST_EACH(&io->connects, n) {
+		LIST_EACH (&io->connects, n) {
 			struct sim_connect *c = CONTAINER_OF(n, struct sim_connect, node);
 			if (sim_event_waits(&c->travel)) continue;
 			sim_event_at(s, &c->travel, s->now_ns + sim_net_delay(s));

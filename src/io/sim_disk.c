@@ -46,9 +46,9 @@ static enum err allocate(struct sim_disk *d, struct sim_inode *inode, uint64_t e
  * back. Ends the hold that the caller took before it changed something. */
 static void give_back(struct sim_disk *d, struct sim_inode *inode) {
 	bool is_reached = false;
-	LIST_EACH(&d->names, n)
+	LIST_EACH (&d->names, n)
 		is_reached |= CONTAINER_OF(n, struct sim_name, node)->inode == inode;
-	LIST_EACH(&d->files, n)
+	LIST_EACH (&d->files, n)
 		is_reached |= CONTAINER_OF(n, struct sim_file, node)->inode == inode;
 	if (!is_reached) {
 		if (d->free_bytes != UINT64_MAX) d->free_bytes += inode->allocated_bytes;
@@ -160,8 +160,7 @@ static enum err disk_write(struct file *file, uint64_t offset, const void *bytes
 		return ERR_OK;
 	}
 	size_t part = sim_rng_below(&d->rng, len + 1);
-	while (part && allocate(d, f->inode, offset + part) != ERR_OK)
-		part /= 2;
+	while (part && allocate(d, f->inode, offset + part) != ERR_OK) part /= 2;
 	write_part(f, offset, bytes, part);
 	return err;
 }
@@ -295,10 +294,11 @@ static enum err disk_list(struct files *fs, const char *raw,
 	bool exists = sim_dir_exists(d, dir);
 	char **found = sim_alloc(d->names.count * sizeof *found);
 	size_t count = 0;
-	LIST_EACH(&d->names, n) {
+	LIST_EACH (&d->names, n) {
 		const char *path = CONTAINER_OF(n, struct sim_name, node)->path;
 		const char *slash = strrchr(path, '/');
-		if (exists && sim_is_inside(path, dir)) found[count++] = sim_path(slash ? slash + 1 : path);
+		if (exists && sim_is_inside(path, dir))
+			found[count++] = sim_path(slash ? slash + 1 : path);
 	}
 	qsort(found, count, sizeof *found, by_bytes);
 	for (size_t i = 0; i < count; i++) {

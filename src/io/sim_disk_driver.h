@@ -89,9 +89,9 @@ bool sim_is_inside(const char *path, const char *dir); /* directly */
 /* Changes what is seen now, and remembers the change until it is durable. */
 void sim_name_change(struct sim_disk *d, enum sim_name_op op, const char *path, const char *to,
                      struct sim_inode *inode);
-void sim_names_mkdir(struct sim_disk *d, const char *path);    /* in both, at once */
-void sim_names_sync(struct sim_disk *d, const char *dir);      /* changes of dir become durable */
-void sim_names_lose(struct sim_disk *d);                       /* power loss */
+void sim_names_mkdir(struct sim_disk *d, const char *path); /* in both, at once */
+void sim_names_sync(struct sim_disk *d, const char *dir);   /* changes of dir become durable */
+void sim_names_lose(struct sim_disk *d);                    /* power loss */
 void sim_names_clear(struct sim_disk *d, struct list *names);
 void sim_name_changes_clear(struct sim_disk *d);
 

@@ -23,7 +23,7 @@ void sim_changes_free(struct sim_inode *inode) {
 }
 
 void sim_inode_sync(struct sim_inode *inode) {
-	LIST_EACH(&inode->changes, n) {
+	LIST_EACH (&inode->changes, n) {
 		const struct sim_change *c = CONTAINER_OF(n, struct sim_change, node);
 		if (c->is_resize)
 			sim_image_resize(&inode->durable, c->offset);
@@ -55,7 +55,7 @@ enum gamble { LOSE_ALL, KEEP_ALL, MIXED, GAMBLES = 4 /* half of them mixed */ };
 void sim_inode_gamble(struct sim_disk *d, struct sim_inode *inode) {
 	uint64_t kind = sim_rng_below(&d->rng, GAMBLES);
 	if (kind == KEEP_ALL) sim_inode_sync(inode);
-	LIST_EACH(&inode->changes, n) {
+	LIST_EACH (&inode->changes, n) {
 		const struct sim_change *c = CONTAINER_OF(n, struct sim_change, node);
 		if (kind == LOSE_ALL) break;
 		uint64_t fate = sim_rng_below(&d->rng, 3);
@@ -78,13 +78,13 @@ static void recount(struct sim_disk *d, struct sim_inode *inode) {
 
 void sim_disk_crash(struct files *fs, bool power_loss) {
 	struct sim_disk *d = (struct sim_disk *)fs;
-	LIST_EACH(&d->files, n) {
+	LIST_EACH (&d->files, n) {
 		struct sim_file *f = CONTAINER_OF(n, struct sim_file, node);
 		if (f->inode) sim_inode_drop(d, f->inode);
 		f->inode = NULL;
 	}
 	if (!power_loss) return;
-	LIST_EACH(&d->inodes, n) {
+	LIST_EACH (&d->inodes, n) {
 		struct sim_inode *inode = CONTAINER_OF(n, struct sim_inode, node);
 		sim_inode_gamble(d, inode);
 		sim_image_copy(&inode->now, &inode->durable);

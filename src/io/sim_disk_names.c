@@ -41,7 +41,7 @@ static bool is_root(const char *path, size_t len) {
 }
 
 struct sim_name *sim_name_find(struct list *names, const char *path) {
-	LIST_EACH(names, n) {
+	LIST_EACH (names, n) {
 		struct sim_name *name = CONTAINER_OF(n, struct sim_name, node);
 		if (strcmp(name->path, path) == 0) return name;
 	}
@@ -50,7 +50,7 @@ struct sim_name *sim_name_find(struct list *names, const char *path) {
 
 static bool dir_exists(struct list *names, const char *path, size_t len) {
 	if (is_root(path, len)) return true;
-	LIST_EACH(names, n) {
+	LIST_EACH (names, n) {
 		const struct sim_name *name = CONTAINER_OF(n, struct sim_name, node);
 		if (strlen(name->path) == len && memcmp(name->path, path, len) == 0)
 			return name->inode->is_dir;
@@ -95,7 +95,7 @@ static void entry_move(struct sim_disk *d, struct list *names, const char *from,
 	size_t from_len = strlen(from), to_len = strlen(to);
 	if (!sim_name_find(names, from)) return; /* it never became durable */
 	if (strcmp(from, to) != 0) entry_remove(d, names, to);
-	LIST_EACH(names, n) {
+	LIST_EACH (names, n) {
 		struct sim_name *name = CONTAINER_OF(n, struct sim_name, node);
 		const char *rest = name->path + from_len;
 		if (strncmp(name->path, from, from_len) != 0 || (*rest && *rest != '/')) continue;
@@ -132,8 +132,7 @@ void sim_names_mkdir(struct sim_disk *d, const char *path) {
 static void change_free(struct sim_disk *d, struct sim_name_change *c) {
 	list_remove(&d->name_changes, &c->node);
 	if (c->inode) sim_inode_drop(d, c->inode);
-	for (int i = 0; i < 4; i++)
-		free(c->dirs[i]);
+	for (int i = 0; i < 4; i++) free(c->dirs[i]);
 	free(c->path);
 	free(c->to);
 	free(c);
@@ -155,7 +154,8 @@ void sim_name_change(struct sim_disk *d, enum sim_name_op op, const char *path, 
 	c->dirs[0] = parent_of(path);
 	if (to) {
 		c->dirs[1] = parent_of(to);
-		c->dirs[2] = sim_path(path); /* it may be a directory: what was made in it came before */
+		c->dirs[2] =
+			sim_path(path); /* it may be a directory: what was made in it came before */
 		c->dirs[3] = sim_path(to);
 	}
 	list_push_back(&d->name_changes, &c->node);
@@ -176,7 +176,7 @@ static bool shares_dir(const struct sim_name_change *a, const struct sim_name_ch
 }
 
 static void apply_chosen(struct sim_disk *d) {
-	LIST_EACH(&d->name_changes, n) {
+	LIST_EACH (&d->name_changes, n) {
 		struct sim_name_change *c = CONTAINER_OF(n, struct sim_name_change, node);
 		if (!c->chosen) continue;
 		apply(d, &d->durable_names, c);
@@ -201,8 +201,9 @@ void sim_names_sync(struct sim_disk *d, const char *dir) {
 }
 
 static bool rests_on_lost(struct sim_disk *d, const struct sim_name_change *c) {
-	LIST_EACH(&d->name_changes, n) {
-		const struct sim_name_change *earlier = CONTAINER_OF(n, struct sim_name_change, node);
+	LIST_EACH (&d->name_changes, n) {
+		const struct sim_name_change *earlier =
+			CONTAINER_OF(n, struct sim_name_change, node);
 		if (earlier == c) return false;
 		if (!earlier->chosen && shares_dir(earlier, c)) return true;
 	}
@@ -211,7 +212,7 @@ static bool rests_on_lost(struct sim_disk *d, const struct sim_name_change *c) {
 
 void sim_names_lose(struct sim_disk *d) {
 	uint64_t kind = sim_rng_below(&d->rng, 4); /* none, all, twice a first part */
-	LIST_EACH(&d->name_changes, n) {
+	LIST_EACH (&d->name_changes, n) {
 		struct sim_name_change *c = CONTAINER_OF(n, struct sim_name_change, node);
 		bool is_kept = kind == 1 || (kind > 1 && sim_rng_below(&d->rng, 4) != 0);
 		c->chosen = is_kept && !rests_on_lost(d, c);
@@ -219,7 +220,7 @@ void sim_names_lose(struct sim_disk *d) {
 	apply_chosen(d);
 	sim_name_changes_clear(d);
 	sim_names_clear(d, &d->names);
-	LIST_EACH(&d->durable_names, n) {
+	LIST_EACH (&d->durable_names, n) {
 		const struct sim_name *name = CONTAINER_OF(n, struct sim_name, node);
 		entry_set(d, &d->names, name->path, name->inode);
 	}

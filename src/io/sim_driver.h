@@ -30,8 +30,8 @@ void *sim_alloc(size_t bytes); /* zeroed, never NULL */
 struct sim_io;
 struct sim_event {
 	uint64_t at_ns, order;
-	size_t slot;        /* in the heap, or one of the two below */
-	struct sim_io *io;  /* the loop it runs on; NULL: the network itself */
+	size_t slot;       /* in the heap, or one of the two below */
+	struct sim_io *io; /* the loop it runs on; NULL: the network itself */
 	void (*fn)(struct sim_event *ev);
 	struct list_node held; /* waits for the end of its node's pause */
 };
@@ -156,7 +156,7 @@ bool sim_is_cut(struct sim *s, const struct sim_node *from, const struct sim_nod
 struct sim_link *sim_link_new(struct sim_io *client, struct sim_io *server, uint16_t port);
 void sim_link_free(struct sim_link *l);
 void sim_links_die(struct sim_io *io, bool power_loss);
-void sim_links_wake(struct sim *s); /* a cut ended: what waited goes on */
+void sim_links_wake(struct sim *s);   /* a cut ended: what waited goes on */
 void sim_end_drop(struct sim_end *e); /* an end that nobody was given yet */
 enum err sim_conn_write(struct io_conn *c, const struct slice *parts, int count);
 size_t sim_conn_pending(const struct io_conn *c);
@@ -169,11 +169,9 @@ enum err sim_tcp_listen(struct io *io, const char *host, uint16_t port,
                         void (*on_accept)(void *arg, struct io_conn *conn), void *arg,
                         struct io_listener **out, struct fault *fault);
 void sim_listener_close(struct io_listener *l);
-struct io_connect *sim_tcp_connect(struct io *io, const char *host, uint16_t port,
-                                   uint64_t timeout_ns,
-                                   void (*on_connect)(void *arg, struct io_conn *conn,
-                                                      enum err err),
-                                   void *arg);
+struct io_connect *
+sim_tcp_connect(struct io *io, const char *host, uint16_t port, uint64_t timeout_ns,
+                void (*on_connect)(void *arg, struct io_conn *conn, enum err err), void *arg);
 void sim_connect_cancel(struct io_connect *c);
 void sim_connects_die(struct sim_io *io);
 void sim_connects_wake(struct sim *s);

@@ -115,9 +115,8 @@ void sim_events_drop(struct sim *s, const struct sim_io *io) {
 			put(&s->heap, kept++, ev);
 	}
 	s->heap.count = kept;
-	for (size_t i = kept / 2; i-- > 0;)
-		sift_down(&s->heap, i);
-	LIST_EACH(&io->node->held, n) {
+	for (size_t i = kept / 2; i-- > 0;) sift_down(&s->heap, i);
+	LIST_EACH (&io->node->held, n) {
 		list_remove(&io->node->held, n);
 		CONTAINER_OF(n, struct sim_event, held)->slot = SIM_EVENT_IDLE;
 	}

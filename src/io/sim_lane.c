@@ -19,8 +19,8 @@ static struct io_job *job_pop(struct list *from) {
 
 static void start_next(struct sim_lane *lane) {
 	struct sim *s = lane->io->sim;
-	uint64_t delay = sim_rng_between(&s->jobs, s->options.job_delay_min_ns,
-	                                 s->options.job_delay_max_ns);
+	uint64_t delay =
+		sim_rng_between(&s->jobs, s->options.job_delay_min_ns, s->options.job_delay_max_ns);
 	sim_event_at(s, &lane->run, s->now_ns + delay);
 }
 
@@ -76,7 +76,7 @@ void sim_lane_free(struct io_lane *base) {
 }
 
 void sim_lanes_forget(struct sim_io *io) {
-	LIST_EACH(&io->lanes, n) {
+	LIST_EACH (&io->lanes, n) {
 		struct sim_lane *lane = CONTAINER_OF(n, struct sim_lane, node);
 		list_init(&lane->waiting);
 		list_init(&lane->finished);

@@ -33,8 +33,7 @@ static void fill_random(struct io *io, void *out, size_t len) {
 
 static void run(struct io *base) {
 	struct sim_io *io = sim_of(base);
-	while (!io->stopping && !io->dead && sim_step(io->sim)) {
-	}
+	while (!io->stopping && !io->dead && sim_step(io->sim)) {}
 	io->stopping = false;
 }
 
@@ -68,8 +67,7 @@ static void on_post(struct sim_event *ev) {
 	p->fn(p);
 }
 
-static void on_hooks(struct sim_event *ev) {
-}
+static void on_hooks(struct sim_event *ev) {}
 
 /* The first turn comes by itself, as with a real loop: what was set up before is flushed. */
 static void on_turn_end(struct io *base, void (*fn)(void *arg), void *arg) {
@@ -108,7 +106,8 @@ static struct io_timer *timer_new(struct io *base, void (*fn)(void *arg), void *
 static void timer_start(struct io_timer *base, uint64_t delay_ns) {
 	struct sim_timer *t = (struct sim_timer *)base;
 	uint64_t now = t->io->sim->now_ns;
-	sim_event_at(t->io->sim, &t->event, delay_ns < UINT64_MAX - now ? now + delay_ns : UINT64_MAX);
+	sim_event_at(t->io->sim, &t->event,
+	             delay_ns < UINT64_MAX - now ? now + delay_ns : UINT64_MAX);
 }
 
 static void timer_stop(struct io_timer *base) {

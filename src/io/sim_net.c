@@ -21,7 +21,7 @@ uint64_t sim_net_delay(struct sim *s) {
 
 static struct sim_cut *cut_find(struct sim *s, const struct sim_node *from,
                                 const struct sim_node *to) {
-	LIST_EACH(&s->cuts, n) {
+	LIST_EACH (&s->cuts, n) {
 		struct sim_cut *cut = CONTAINER_OF(n, struct sim_cut, node);
 		if (cut->from == from && cut->to == to) return cut;
 	}
@@ -197,12 +197,10 @@ enum err sim_conn_write(struct io_conn *base, const struct slice *parts, int cou
 	struct sim_end *e = (struct sim_end *)base;
 	if (e->broken || e->gone) return ERR_CLOSED;
 	size_t bytes = 0;
-	for (int i = 0; i < count; i++)
-		bytes += parts[i].len;
+	for (int i = 0; i < count; i++) bytes += parts[i].len;
 	if (!io_conn_fits(base, e->pending.len, bytes)) return ERR_OVERLOADED;
 	bool was_empty = e->pending.len == 0;
-	for (int i = 0; i < count; i++)
-		ASSERT(buf_append_slice(&e->pending, parts[i]) == ERR_OK);
+	for (int i = 0; i < count; i++) ASSERT(buf_append_slice(&e->pending, parts[i]) == ERR_OK);
 	if (was_empty) move_out(e);
 	buf_shrink(&e->pending);
 	return ERR_OK;
@@ -219,7 +217,8 @@ void sim_conn_close(struct io_conn *base, bool flush) {
 		e->discards = flush;
 		e->flushing = flush && e->pending.len && !e->broken;
 		if (e->flushing) {
-			sim_event_at(s, &e->linger, s->now_ns + (uint64_t)IO_FLUSH_MAX_MS * 1000000u);
+			sim_event_at(s, &e->linger,
+			             s->now_ns + (uint64_t)IO_FLUSH_MAX_MS * 1000000u);
 		} else {
 			/* Unread bytes make a kernel answer with a reset. */
 			bool is_rude = !flush && e->inbox_bytes;
@@ -280,7 +279,7 @@ void sim_link_free(struct sim_link *l) {
 static void lose_sent(struct sim_end *to) {
 	struct sim *s = to->link->sim;
 	size_t keep = sim_rng_below(&s->net, to->inbox.count + 1);
-	LIST_EACH(&to->inbox, n) {
+	LIST_EACH (&to->inbox, n) {
 		struct sim_segment *seg = CONTAINER_OF(n, struct sim_segment, node);
 		if (seg->arrival_ns <= s->now_ns || keep) {
 			if (keep) keep--;
@@ -310,7 +309,7 @@ static void end_die(struct sim_end *e, bool power_loss) {
 }
 
 void sim_links_die(struct sim_io *io, bool power_loss) {
-	LIST_EACH(&io->sim->links, n) {
+	LIST_EACH (&io->sim->links, n) {
 		struct sim_link *l = CONTAINER_OF(n, struct sim_link, node);
 		if (l->end[0].io != io && l->end[1].io != io) continue;
 		for (int i = 0; i < 2; i++)
@@ -320,7 +319,7 @@ void sim_links_die(struct sim_io *io, bool power_loss) {
 }
 
 void sim_links_wake(struct sim *s) {
-	LIST_EACH(&s->links, n) {
+	LIST_EACH (&s->links, n) {
 		struct sim_link *l = CONTAINER_OF(n, struct sim_link, node);
 		for (int i = 0; i < 2; i++) {
 			struct sim_end *e = &l->end[i];
@@ -353,7 +352,7 @@ void sim_cut(struct sim *s, const char *from, const char *to, bool cut) {
 }
 
 void sim_reset(struct sim *s, const char *a, const char *b) {
-	LIST_EACH(&s->links, n) {
+	LIST_EACH (&s->links, n) {
 		struct sim_link *l = CONTAINER_OF(n, struct sim_link, node);
 		const char *one = l->end[0].node->host, *two = l->end[1].node->host;
 		bool is_between = (strcmp(one, a) == 0 && strcmp(two, b) == 0) ||

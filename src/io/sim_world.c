@@ -40,7 +40,7 @@ uint64_t sim_digest(const struct sim *s) {
 /* --- nodes ------------------------------------------------------------------------ */
 
 struct sim_node *sim_node_find(struct sim *s, const char *host) {
-	LIST_EACH(&s->nodes, n) {
+	LIST_EACH (&s->nodes, n) {
 		struct sim_node *node = CONTAINER_OF(n, struct sim_node, node);
 		if (strcmp(node->host, host) == 0) return node;
 	}
@@ -82,11 +82,9 @@ void sim_set_wall(struct sim *s, const char *host, int64_t offset_ms) {
 
 void sim_free(struct sim *s) {
 	if (!s) return;
-	LIST_EACH(&s->links, n)
-		sim_link_free(CONTAINER_OF(n, struct sim_link, node));
-	LIST_EACH(&s->ios, n)
-		sim_io_release(CONTAINER_OF(n, struct sim_io, all));
-	LIST_EACH(&s->nodes, n) {
+	LIST_EACH (&s->links, n) sim_link_free(CONTAINER_OF(n, struct sim_link, node));
+	LIST_EACH (&s->ios, n) sim_io_release(CONTAINER_OF(n, struct sim_io, all));
+	LIST_EACH (&s->nodes, n) {
 		struct sim_node *node = CONTAINER_OF(n, struct sim_node, node);
 		sim_disk_free(node->disk);
 		free(node);
@@ -142,8 +140,7 @@ bool sim_step(struct sim *s) {
 
 void sim_run_for(struct sim *s, uint64_t ns) {
 	uint64_t end_ns = ns < UINT64_MAX - s->now_ns ? s->now_ns + ns : UINT64_MAX;
-	while (step_until(s, end_ns)) {
-	}
+	while (step_until(s, end_ns)) {}
 	s->now_ns = end_ns;
 }
 

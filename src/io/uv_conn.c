@@ -62,8 +62,7 @@ void uv_conn_destroy(struct uv_conn *c) {
 }
 
 void uv_conns_destroy(struct uv_io *io) {
-	LIST_EACH(&io->conns, node)
-		uv_conn_destroy(CONTAINER_OF(node, struct uv_conn, node));
+	LIST_EACH (&io->conns, node) uv_conn_destroy(CONTAINER_OF(node, struct uv_conn, node));
 }
 
 /* --- errors ------------------------------------------------------------------ */
@@ -265,8 +264,7 @@ enum err uv_io_conn_write(struct io_conn *base, const struct slice *parts, int c
 	struct uv_conn *c = (struct uv_conn *)base;
 	if (c->broken) return ERR_CLOSED;
 	size_t bytes = 0, taken = 0;
-	for (int i = 0; i < count; i++)
-		bytes += parts[i].len;
+	for (int i = 0; i < count; i++) bytes += parts[i].len;
 	if (!io_conn_fits(base, uv_io_conn_pending(base), bytes)) return ERR_OVERLOADED;
 	int failed = c->out ? 0 : write_now(c, parts, count, &taken);
 	if (failed) {
@@ -317,7 +315,8 @@ void uv_io_conn_close(struct io_conn *base, bool flush) {
 		return;
 	}
 	if (io->lingering.count >= UV_LINGERING_MAX)
-		uv_conn_destroy(CONTAINER_OF(list_first(&io->lingering), struct uv_conn, state_node));
+		uv_conn_destroy(
+			CONTAINER_OF(list_first(&io->lingering), struct uv_conn, state_node));
 	c->paused = false;
 	c->lingering = true;
 	c->linger_until_ms = uv_now(&io->loop) + IO_FLUSH_MAX_MS;

@@ -138,8 +138,7 @@ static void arm(struct uv_connect *c, unsigned shares) {
 static void try_next(struct uv_connect *c) {
 	while (c->next) {
 		unsigned shares = 0;
-		for (const struct addrinfo *at = c->next; at; at = at->ai_next)
-			shares++;
+		for (const struct addrinfo *at = c->next; at; at = at->ai_next) shares++;
 		const struct sockaddr *address = c->next->ai_addr;
 		c->next = c->next->ai_next;
 		c->err = start_attempt(c, address);
@@ -197,11 +196,9 @@ static void on_failed_early(uv_timer_t *timer) {
 	finish(c, NULL, c->err);
 }
 
-struct io_connect *uv_io_tcp_connect(struct io *base, const char *host, uint16_t port,
-                                     uint64_t timeout_ns,
-                                     void (*on_connect)(void *arg, struct io_conn *conn,
-                                                        enum err err),
-                                     void *arg) {
+struct io_connect *
+uv_io_tcp_connect(struct io *base, const char *host, uint16_t port, uint64_t timeout_ns,
+                  void (*on_connect)(void *arg, struct io_conn *conn, enum err err), void *arg) {
 	struct uv_io *io = (struct uv_io *)base;
 	struct uv_connect *c = calloc(1, sizeof *c);
 	if (!c) return NULL;
@@ -230,6 +227,5 @@ void uv_io_connect_cancel(struct io_connect *c) {
 }
 
 void uv_connects_cancel(struct uv_io *io) {
-	LIST_EACH(&io->connects, node)
-		connect_free(CONTAINER_OF(node, struct uv_connect, node));
+	LIST_EACH (&io->connects, node) connect_free(CONTAINER_OF(node, struct uv_connect, node));
 }

@@ -10,8 +10,8 @@
 #include "io/io_driver.h"
 
 enum {
-	UV_POSTS_PER_TURN = 256,  /* then sockets get their turn */
-	UV_LINGERING_MAX = 1024,  /* closed connections still flushing, a loop */
+	UV_POSTS_PER_TURN = 256, /* then sockets get their turn */
+	UV_LINGERING_MAX = 1024, /* closed connections still flushing, a loop */
 	UV_ACCEPTS_PER_TURN = 64,
 	UV_LISTEN_BACKLOG = 1024,
 	UV_ACCEPT_PAUSE_MS = 100, /* after accept found no descriptor or memory */
@@ -94,11 +94,9 @@ void uv_io_listener_close(struct io_listener *l);
 void uv_listeners_close(struct uv_io *io);
 
 /* uv_connect.c */
-struct io_connect *uv_io_tcp_connect(struct io *io, const char *host, uint16_t port,
-                                     uint64_t timeout_ns,
-                                     void (*on_connect)(void *arg, struct io_conn *conn,
-                                                        enum err err),
-                                     void *arg);
+struct io_connect *
+uv_io_tcp_connect(struct io *io, const char *host, uint16_t port, uint64_t timeout_ns,
+                  void (*on_connect)(void *arg, struct io_conn *conn, enum err err), void *arg);
 void uv_io_connect_cancel(struct io_connect *c);
 void uv_connects_cancel(struct uv_io *io);
 

@@ -25,8 +25,7 @@ struct uv_lane {
 
 static void list_take(struct list *to, struct list *from) {
 	list_init(to);
-	for (struct list_node *n; (n = list_pop_front(from));)
-		list_push_back(to, n);
+	for (struct list_node *n; (n = list_pop_front(from));) list_push_back(to, n);
 }
 
 static void *lane_main(void *arg) {
@@ -133,7 +132,7 @@ void uv_io_lane_free(struct io_lane *base) {
 }
 
 void uv_lanes_free(struct uv_io *io) {
-	LIST_EACH(&io->lanes, node) {
+	LIST_EACH (&io->lanes, node) {
 		struct uv_lane *lane = CONTAINER_OF(node, struct uv_lane, node);
 		if (!lane->dead) lane_join(lane);
 		lane_release(lane);

@@ -65,8 +65,8 @@ static enum err open_listening(const char *host, uint16_t port, int *out, struct
 	int failed = getaddrinfo(host, service, &hints, &found);
 	if (failed)
 		return fault_set(fault, ERR_NOT_FOUND,
-		                 "cannot listen on %s:%u: %s: give an address of this machine", host,
-		                 port, gai_strerror(failed));
+		                 "cannot listen on %s:%u: %s: give an address of this machine",
+		                 host, port, gai_strerror(failed));
 	int fd = -1;
 	for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
 		fd = open_socket(at);
@@ -74,8 +74,8 @@ static enum err open_listening(const char *host, uint16_t port, int *out, struct
 	freeaddrinfo(found);
 	*out = fd;
 	if (fd >= 0) return ERR_OK;
-	enum err err = why == EADDRINUSE || why == EADDRNOTAVAIL ? ERR_UNAVAILABLE
-	                                                         : err_from_errno(why);
+	enum err err =
+		why == EADDRINUSE || why == EADDRNOTAVAIL ? ERR_UNAVAILABLE : err_from_errno(why);
 	return fault_set(fault, err,
 	                 "cannot listen on %s:%u: %s: choose another address or port, or stop "
 	                 "the process that holds it",
@@ -124,8 +124,8 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
 		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len,
 		                 SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && errno == EAGAIN) return;
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		               errno == ENOMEM)) {
+		if (fd < 0 &&
+		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 			wait_for_resources(l, errno);
 			return;
 		}
@@ -155,8 +155,8 @@ enum err uv_io_tcp_listen(struct io *base, const char *host, uint16_t port,
 		close(l->fd);
 		free(l);
 		return fault_set(fault, err_from_errno(-failed),
-		                 "cannot watch %s:%u: %s: raise the limit on descriptors", host, port,
-		                 uv_strerror(failed));
+		                 "cannot watch %s:%u: %s: raise the limit on descriptors", host,
+		                 port, uv_strerror(failed));
 	}
 	uv_timer_init(&io->loop, &l->retry);
 	l->base.ops = &uv_ops;
@@ -187,6 +187,6 @@ void uv_io_listener_close(struct io_listener *base) {
 }
 
 void uv_listeners_close(struct uv_io *io) {
-	LIST_EACH(&io->listeners, node)
+	LIST_EACH (&io->listeners, node)
 		uv_io_listener_close(&CONTAINER_OF(node, struct uv_listener, node)->base);
 }

@@ -89,8 +89,7 @@ static void add_turn_end(struct io *base, void (*fn)(void *arg), void *arg) {
 
 static void run(struct io *base) {
 	struct uv_io *io = (struct uv_io *)base;
-	while (!atomic_load(&io->stopping))
-		uv_run(&io->loop, UV_RUN_DEFAULT);
+	while (!atomic_load(&io->stopping)) uv_run(&io->loop, UV_RUN_DEFAULT);
 	atomic_store(&io->stopping, false);
 	finish_turn(io);
 }
@@ -149,8 +148,7 @@ const struct io_ops uv_ops = {
 static void init_lists(struct uv_io *io) {
 	struct list *lists[] = {&io->timers, &io->lanes,  &io->listeners, &io->connects,
 	                        &io->conns,  &io->broken, &io->lingering};
-	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-		list_init(lists[i]);
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) list_init(lists[i]);
 }
 
 struct io *io_uv_new(void) {

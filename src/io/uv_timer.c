@@ -64,6 +64,6 @@ void uv_io_timer_free(struct io_timer *base) {
 }
 
 void uv_timers_free(struct uv_io *io) {
-	LIST_EACH(&io->timers, node)
+	LIST_EACH (&io->timers, node)
 		uv_io_timer_free(&CONTAINER_OF(node, struct uv_io_timer, node)->base);
 }

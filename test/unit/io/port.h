@@ -89,5 +89,5 @@ static inline void port_run_for(struct port *p, uint64_t ns) {
 
 #define ON_BOTH(test)                                                                              \
 	{#test " (libuv)", test, port_uv, port_done, NULL}, {                                      \
-		#test " (simulation)", test, port_sim, port_done, NULL                             \
+#test " (simulation)", test, port_sim, port_done, NULL                             \
 	}

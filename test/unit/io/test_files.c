@@ -173,13 +173,13 @@ static void directories(void **state) {
 	assert_int_equal(ops->unlink(p->fs, at(p, 0, "x/w/z/f")), ERR_OK);
 	if (p->is_sim) return;
 	const char *made[] = {"x/w/z", "x/w", "x"};
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(rmdir(at(p, 0, made[i])), 0);
+	for (int i = 0; i < 3; i++) assert_int_equal(rmdir(at(p, 0, made[i])), 0);
 }
 
 static void whole_files_are_replaced_and_read(void **state) {
 	struct place *p = *state;
-	assert_int_equal(files_replace(p->fs, at(p, 0, "f"), SLICE_LIT("first, and longer")), ERR_OK);
+	assert_int_equal(files_replace(p->fs, at(p, 0, "f"), SLICE_LIT("first, and longer")),
+	                 ERR_OK);
 	assert_int_equal(files_replace(p->fs, at(p, 0, "f"), SLICE_LIT("second")), ERR_OK);
 	assert_names(p, p->dir, "f ");
 	struct buf out;
@@ -195,14 +195,17 @@ static void whole_files_are_replaced_and_read(void **state) {
 
 #define ON_BOTH_DISKS(test)                                                                        \
 	{#test " (posix)", test, place_posix, place_done, NULL}, {                                 \
-		#test " (simulation)", test, place_sim, place_done, NULL                           \
+#test " (simulation)", test, place_sim, place_done, NULL                           \
 	}
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		ON_BOTH_DISKS(read_back_what_was_written), ON_BOTH_DISKS(sizes_change),
-		ON_BOTH_DISKS(opening_says_what_is_wrong), ON_BOTH_DISKS(names_come_and_go),
-		ON_BOTH_DISKS(directories),                ON_BOTH_DISKS(whole_files_are_replaced_and_read),
+		ON_BOTH_DISKS(read_back_what_was_written),
+		ON_BOTH_DISKS(sizes_change),
+		ON_BOTH_DISKS(opening_says_what_is_wrong),
+		ON_BOTH_DISKS(names_come_and_go),
+		ON_BOTH_DISKS(directories),
+		ON_BOTH_DISKS(whole_files_are_replaced_and_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,8 +68,7 @@ static void timers_fire_in_order_and_never_early(void **state) {
 	io_timer_start(t[1].timer, 2 * MS); /* restarts */
 	port_run_for(p, 60 * MS);
 	assert_string_equal(order, "abc");
-	for (int i = 0; i < 4; i++)
-		io_timer_free(t[i].timer);
+	for (int i = 0; i < 4; i++) io_timer_free(t[i].timer);
 }
 
 static void a_timer_restarts_itself(void **state) {
@@ -151,8 +150,7 @@ static void second_hook(void *arg) {
 	t->seen_by_second = t->ends;
 }
 
-static void nothing(void *arg) {
-}
+static void nothing(void *arg) {}
 
 static void a_turn_ends_once_after_it_ran(void **state) {
 	struct port *p = *state;
@@ -193,10 +191,15 @@ static void work_done(struct io_job *job) {
 
 enum { WORKS = 50 };
 
-static void submit_all(struct port *p, struct io_lane *lane, struct work *works, int *runs, int *log,
-                       int *count) {
+static void submit_all(struct port *p, struct io_lane *lane, struct work *works, int *runs,
+                       int *log, int *count) {
 	for (int i = 0; i < WORKS; i++) {
-		works[i] = (struct work){{.run = work_run, .done = work_done}, p, i, runs, log, count,
+		works[i] = (struct work){{.run = work_run, .done = work_done},
+		                         p,
+		                         i,
+		                         runs,
+		                         log,
+		                         count,
 		                         i == WORKS - 1};
 		io_lane_submit(lane, &works[i].job);
 	}
@@ -211,8 +214,7 @@ static void a_lane_keeps_order(void **state) {
 	assert_int_equal(count, 0); /* never before the loop runs */
 	port_run(p);
 	assert_int_equal(count, WORKS);
-	for (int i = 0; i < WORKS; i++)
-		assert_int_equal(log[i], i);
+	for (int i = 0; i < WORKS; i++) assert_int_equal(log[i], i);
 	io_lane_free(lane);
 }
 
@@ -223,8 +225,7 @@ static void freeing_a_lane_finishes_its_jobs(void **state) {
 	int runs[WORKS] = {0}, log[WORKS], count = 0;
 	submit_all(p, lane, works, runs, log, &count);
 	io_lane_free(lane);
-	for (int i = 0; i < WORKS; i++)
-		assert_int_equal(runs[i], 1);
+	for (int i = 0; i < WORKS; i++) assert_int_equal(runs[i], 1);
 	port_run_for(p, 20 * MS);
 	assert_int_equal(count, 0); /* done is not called any more */
 }
@@ -244,8 +245,7 @@ static void a_lane_may_be_freed_in_done(void **state) {
 	works[3].job.done = free_lane_done;
 	port_run_for(p, 50 * MS);
 	assert_int_equal(count, 4);
-	for (int i = 0; i < WORKS; i++)
-		assert_int_equal(runs[i], 1);
+	for (int i = 0; i < WORKS; i++) assert_int_equal(runs[i], 1);
 }
 
 int main(void) {

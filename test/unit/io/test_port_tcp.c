@@ -108,8 +108,7 @@ static void pair_done(struct pair *t) {
 
 static uint8_t *pattern(size_t len) {
 	uint8_t *bytes = malloc(len);
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)(i * 31 + i / 251);
+	for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t)(i * 31 + i / 251);
 	return bytes;
 }
 
@@ -130,8 +129,7 @@ static void many_parts_arrive_as_one(void **state) {
 	assert_string_equal(io_conn_peer(t.client.conn), expected);
 
 	struct slice parts[200];
-	for (int i = 0; i < 200; i++)
-		parts[i] = i % 3 ? SLICE_LIT("ab") : (struct slice){0};
+	for (int i = 0; i < 200; i++) parts[i] = i % 3 ? SLICE_LIT("ab") : (struct slice){0};
 	t.server.stop_at = 2 * 133;
 	assert_int_equal(io_conn_write(t.client.conn, parts, 200), ERR_OK);
 	assert_int_equal(io_conn_pending(t.client.conn), 0);
@@ -378,8 +376,8 @@ static void refused(void **state) {
 static void unknown_names(void **state) {
 	struct pair t;
 	pair_init(&t, *state);
-	assert_non_null(io_tcp_connect(t.p->client, "no-such-host.invalid", 80, 20000 * MS, on_connect,
-	                               &t));
+	assert_non_null(io_tcp_connect(t.p->client, "no-such-host.invalid", 80, 20000 * MS,
+	                               on_connect, &t));
 	port_run(t.p);
 	assert_int_equal(t.connects, 1);
 	assert_true(t.connect_err == ERR_NOT_FOUND || t.connect_err == ERR_TIMEOUT);
@@ -406,8 +404,7 @@ static void cancelled_connects_are_silent(void **state) {
 	pair_init(&t, *state);
 	io_connect_cancel(io_tcp_connect(t.p->client, t.p->host, io_listener_port(t.listener),
 	                                 1000 * MS, on_connect, &t));
-	io_connect_cancel(
-		io_tcp_connect(t.p->client, "localhost", 1, 1000 * MS, on_connect, &t));
+	io_connect_cancel(io_tcp_connect(t.p->client, "localhost", 1, 1000 * MS, on_connect, &t));
 	port_run_for(t.p, 30 * MS);
 	assert_int_equal(t.connects, 0);
 	pair_done(&t);

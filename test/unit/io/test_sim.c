@@ -86,13 +86,15 @@ static void game_init(struct game *g, uint64_t seed) {
 	const char *hosts[] = {"a", "b"};
 	for (int i = 0; i < 2; i++) {
 		struct player *p = &g->players[i];
-		*p = (struct player){.game = g, .name = hosts[i][0], .io = sim_node(g->sim, hosts[i])};
+		*p = (struct player){
+			.game = g, .name = hosts[i][0], .io = sim_node(g->sim, hosts[i])};
 		p->lane = io_lane_new(p->io, "lane");
 		p->job.run = game_run;
 		p->job.done = game_done;
 	}
-	assert_int_equal(io_tcp_listen(g->players[1].io, "b", 80, game_accept, g, &g->listener, NULL),
-	                 ERR_OK);
+	assert_int_equal(
+		io_tcp_listen(g->players[1].io, "b", 80, game_accept, g, &g->listener, NULL),
+		ERR_OK);
 	assert_non_null(io_tcp_connect(g->players[0].io, "b", 80, 1000 * MS, game_connect, g));
 }
 

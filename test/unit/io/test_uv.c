@@ -55,8 +55,7 @@ static void many_threads_post(void **state) {
 		pthread_create(&senders[i].thread, NULL, send_all, &senders[i]);
 	}
 	port_run(counter.p);
-	for (int i = 0; i < SENDERS; i++)
-		pthread_join(senders[i].thread, NULL);
+	for (int i = 0; i < SENDERS; i++) pthread_join(senders[i].thread, NULL);
 	assert_int_equal(counter.total, SENDERS * POSTS);
 	free(senders);
 }
@@ -98,8 +97,7 @@ static void another_thread_stops_the_loop(void **state) {
 	port_run(p); /* a stop before the run counts too */
 }
 
-static void ping(struct io_post *post) {
-}
+static void ping(struct io_post *post) {}
 
 static void what_is_open_goes_with_the_loop(void **state) {
 	struct io *io = io_uv_new();
@@ -129,8 +127,7 @@ static void on_accept(void *arg, struct io_conn *conn) {
 }
 
 static void accepts_close(struct accepts *a) {
-	for (int i = 0; i < a->count; i++)
-		io_conn_close(a->conns[i], false);
+	for (int i = 0; i < a->count; i++) io_conn_close(a->conns[i], false);
 }
 
 static int client_socket(uint16_t port) {
@@ -161,8 +158,7 @@ static void two_listeners_share_a_port(void **state) {
 /* All descriptors this process may still have. */
 static int eat_descriptors(int *fds, int max) {
 	int n = 0;
-	while (n < max && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-		n++;
+	while (n < max && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0) n++;
 	return n;
 }
 
@@ -177,8 +173,7 @@ static void without_descriptors_clients_wait(void **state) {
 	low.rlim_cur = 64;
 	setrlimit(RLIMIT_NOFILE, &low);
 	int clients[3], eaten[64];
-	for (int i = 0; i < 3; i++)
-		clients[i] = client_socket(io_listener_port(l));
+	for (int i = 0; i < 3; i++) clients[i] = client_socket(io_listener_port(l));
 	int count = eat_descriptors(eaten, 64);
 
 	struct rusage start, end;
@@ -189,13 +184,11 @@ static void without_descriptors_clients_wait(void **state) {
 	long turns = end.ru_nvcsw - start.ru_nvcsw; /* each sleep of the loop */
 	assert_true(turns < 50);
 
-	for (int i = 0; i < count; i++)
-		close(eaten[i]);
+	for (int i = 0; i < count; i++) close(eaten[i]);
 	setrlimit(RLIMIT_NOFILE, &before);
 	port_run(a.p); /* nobody was dropped */
 	assert_int_equal(a.count, 3);
-	for (int i = 0; i < 3; i++)
-		close(clients[i]);
+	for (int i = 0; i < 3; i++) close(clients[i]);
 	accepts_close(&a);
 	io_listener_close(l);
 }
@@ -223,8 +216,7 @@ struct watched {
 	enum err why;
 };
 
-static void ignore_data(void *arg, struct slice data) {
-}
+static void ignore_data(void *arg, struct slice data) {}
 
 static void note_end(void *arg, enum err why) {
 	struct watched *w = arg;
