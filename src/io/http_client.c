@@ -36,6 +36,7 @@ struct http_client_conn {
 	struct http1_head head;
 	struct http1_body decoder;
 	struct buf in, body;
+	enum http1_body_kind body_kind;
 	bool in_body, got_bytes, used_before;
 	uint64_t idle_since_ns;
 };
@@ -111,7 +112,7 @@ static void conn_send(struct http_client_conn *c) {
 static void conn_answered(struct http_client_conn *c) {
 	struct http_client_host *h = c->host;
 	struct http_call *call = c->call;
-	bool reuse = c->head.keep_alive && c->head.body != HTTP1_BODY_UNTIL_CLOSE;
+	bool reuse = c->head.keep_alive && c->body_kind != HTTP1_BODY_UNTIL_CLOSE;
 	c->call = NULL;
 	call->conn = NULL;
 	call_end(h->client, call, ERR_OK, &c->head, buf_slice(&c->body));
@@ -163,8 +164,8 @@ static bool conn_head(struct http_client_conn *c) {
 			continue;
 		}
 		enum http_method asked = http_method_find(c->call->method);
-		http1_body_init(&c->decoder, http1_response_body(&c->head, asked),
-		                c->head.content_length,
+		c->body_kind = http1_response_body(&c->head, asked);
+		http1_body_init(&c->decoder, c->body_kind, c->head.content_length,
 		                c->host->client->options.response_max_bytes);
 		c->in_body = true;
 		return conn_body(c, slice_of(in.ptr + used, in.len - used));
