@@ -94,18 +94,21 @@ static void segment_seen(void *arg, const char *name) {
 }
 
 /* A directory without identity is new, or its making was cut short before anything could be
- * written. Two segments, or a promise, or a quarantine mean that there was more. */
+ * written. A promise, a session, a second segment mean that there was more. */
 static enum err unused_check(struct opening *o) {
 	struct local *l = o->l;
 	char dir[PATH_BYTES];
-	int segments = 0;
 	uint64_t epoch;
 	bool used = promise_read(l->files, l->dir, &epoch) != ERR_NOT_FOUND;
 	used |= session_read(l->files, l->dir, &o->session) != ERR_NOT_FOUND;
-	enum err err = generation_dir(l, 1, "log", dir);
-	if (!err) err = l->files->ops->list(l->files, dir, segment_seen, &segments);
-	if (err && err != ERR_NOT_FOUND) return fault_at(o, err, "cannot be read");
-	if (!used && !segments) return ERR_OK;
+	for (uint64_t generation = 0; generation < 2; generation++) {
+		int segments = 0;
+		enum err err = generation_dir(l, generation, "log", dir);
+		if (!err) err = l->files->ops->list(l->files, dir, segment_seen, &segments);
+		if (err && err != ERR_NOT_FOUND) return fault_at(o, err, "cannot be read");
+		used |= segments > (generation == 0 ? 1 : 0);
+	}
+	if (!used) return ERR_OK;
 	return fault_set(o->fault, ERR_CORRUPT,
 	                 "%s: holds data but the file `store`, which says whose, is gone: take this "
 	                 "copy out of service and let it copy everything from another region into "
