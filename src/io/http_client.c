@@ -84,7 +84,7 @@ static void conn_send(struct http_client_conn *c) {
 	char host[280];
 	snprintf(host, sizeof(host), "%s:%u", c->host->name, c->host->port);
 	fields[0] = (struct http_header){.name = SLICE_LIT("Host"), .value = slice_str(host)};
-	memcpy(fields + 1, call->fields, (size_t)call->field_count * sizeof(*fields));
+	if (call->field_count) memcpy(fields + 1, call->fields, (size_t)call->field_count * sizeof(*fields));
 	bool has_body = call->body.len || slice_is(call->method, "PUT") || slice_is(call->method, "POST");
 	struct http1_framing framing = {has_body ? HTTP1_BODY_LENGTH : HTTP1_BODY_NONE, call->body.len,
 	                                HTTP1_DEFAULT};

@@ -271,12 +271,13 @@ static void on_data(void *arg, struct slice data) {
 
 static void on_end(void *arg, enum err why) {
 	struct http_conn *c = arg;
-	/* A client may end its side after a request and still wait for the answer. */
+	/* A client may end its side after its requests and still wait for the answers: for
+	 * those that are not given yet, and for what of the last one is still on its way. */
 	if (why == ERR_OK && c->state == CONN_BUSY) {
-		c->peer_ended = c->close_after = true;
+		c->peer_ended = true;
 		return;
 	}
-	conn_close(c, false);
+	conn_close(c, why == ERR_OK);
 }
 
 void conn_finished(struct http_conn *c, int status) {

@@ -122,7 +122,6 @@ struct sim_end {
 	struct sim_io *io;
 	struct list inbox;
 	size_t inbox_bytes;
-	uint64_t last_arrival_ns;
 	struct buf pending; /* in our process, beyond the kernel's window */
 	struct sim_event deliver, pump, linger, accept;
 	bool given; /* the owner has seen it */

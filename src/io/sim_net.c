@@ -41,7 +41,8 @@ static void drop_inbox(struct sim_end *e) {
 	sim_event_cancel(e->link->sim, &e->deliver);
 }
 
-/* Has the next segment delivered when it is there, unless nobody reads. Once the end is gone
+/* Has the next segment delivered when it is there, unless nobody reads. Only the first counts:
+ * one that would have been faster waits behind it, which keeps the order. Once the end is gone
  * the kernel (no loop) takes what still comes. */
 static void arm_deliver(struct sim_end *e) {
 	struct list_node *first = list_first(&e->inbox);
@@ -55,8 +56,6 @@ static void arm_deliver(struct sim_end *e) {
 static struct sim_segment *segment_to(struct sim_end *to, enum sim_segment_kind kind,
                                       uint64_t arrival_ns, const void *bytes, size_t len) {
 	struct sim_segment *seg = sim_alloc(sizeof *seg + len);
-	if (arrival_ns < to->last_arrival_ns) arrival_ns = to->last_arrival_ns;
-	to->last_arrival_ns = arrival_ns;
 	seg->arrival_ns = arrival_ns;
 	seg->kind = kind;
 	seg->len = len;
@@ -324,11 +323,9 @@ void sim_links_wake(struct sim *s) {
 		for (int i = 0; i < 2; i++) {
 			struct sim_end *e = &l->end[i];
 			struct list_node *first = list_first(&e->inbox);
-			if (first && !sim_event_waits(&e->deliver)) {
-				uint64_t at = s->now_ns + sim_net_delay(s);
-				CONTAINER_OF(first, struct sim_segment, node)->arrival_ns = at;
-				if (e->last_arrival_ns < at) e->last_arrival_ns = at;
-			}
+			if (first && !sim_event_waits(&e->deliver))
+				CONTAINER_OF(first, struct sim_segment, node)->arrival_ns =
+					s->now_ns + sim_net_delay(s);
 			arm_deliver(e);
 			arm_pump(e);
 		}
@@ -361,7 +358,6 @@ void sim_reset(struct sim *s, const char *a, const char *b) {
 		for (int i = 0; i < 2; i++) {
 			struct sim_end *e = &l->end[i];
 			drop_inbox(e);
-			e->last_arrival_ns = 0;
 			segment_to(e, SIM_RESET, s->now_ns, NULL, 0)->local = true;
 		}
 	}
