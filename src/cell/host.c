@@ -23,7 +23,8 @@ static void on_link(void *arg, int region, bool up) {
 		struct host_cell *c = &h->cells[i];
 		int replica = host_replica(c, region);
 		if (!c->core || replica < 0) continue;
-		const struct cell_event event = {.type = CELL_EV_LINK, .replica = replica, .up = up};
+		const struct cell_event event = {
+			.type = CELL_EV_LINK, .replica = replica, .up = up};
 		host_feed(c, &event);
 	}
 }
@@ -43,24 +44,23 @@ static void on_frame(void *arg, int region, const struct frame *frame) {
 static enum err start_links(struct host *h, const struct host_options *o, struct fault *fault) {
 	const char **names = calloc((size_t)h->cell_count + 1, sizeof *names);
 	if (!names) return fault_set(fault, ERR_NO_MEMORY, "cannot start the links: no memory");
-	for (int i = 0; i < h->cell_count; i++)
-		names[i] = h->cells[i].name;
+	for (int i = 0; i < h->cell_count; i++) names[i] = h->cells[i].name;
 	const struct links_options options = {
-	        .cluster = o->cluster,
-	        .regions = o->regions,
-	        .region_count = o->region_count,
-	        .self = o->self,
-	        .cells = names,
-	        .cell_count = h->cell_count,
-	        .secret = o->secret,
-	        .listen_host = o->hosts[o->self],
-	        .listen_port = o->ports[o->self],
-	        .hosts = o->hosts,
-	        .ports = o->ports,
-	        .registry = o->registry,
-	        .on_link = on_link,
-	        .on_frame = on_frame,
-	        .arg = h,
+		.cluster = o->cluster,
+		.regions = o->regions,
+		.region_count = o->region_count,
+		.self = o->self,
+		.cells = names,
+		.cell_count = h->cell_count,
+		.secret = o->secret,
+		.listen_host = o->hosts[o->self],
+		.listen_port = o->ports[o->self],
+		.hosts = o->hosts,
+		.ports = o->ports,
+		.registry = o->registry,
+		.on_link = on_link,
+		.on_frame = on_frame,
+		.arg = h,
 	};
 	enum err err = links_new(h->io, &options, &h->links, fault);
 	free(names);
@@ -117,24 +117,23 @@ static void on_turn_end(void *arg) {
 
 static struct cell *core_new(struct host_cell *c, const struct host_cell_options *o) {
 	const char *names[CELL_REPLICAS_MAX];
-	for (int i = 0; i < c->replica_count; i++)
-		names[i] = c->host->regions[c->replicas[i]];
+	for (int i = 0; i < c->replica_count; i++) names[i] = c->host->regions[c->replicas[i]];
 	const struct cell_config config = {
-	        .name = c->name,
-	        .replicas = names,
-	        .replica_count = c->replica_count,
-	        .self = c->self,
-	        .sync = o->sync,
-	        .copies = o->copies,
-	        .availability = o->availability,
-	        .heartbeat_ns = HEARTBEAT_NS,
-	        .seal_wait_ns = SEAL_WAIT_NS,
-	        .rank_delay_ns = RANK_DELAY_NS,
-	        .degrade_after_ns = DEGRADE_AFTER_NS,
-	        .window_bytes = WINDOW_BYTES,
-	        .inflight_bytes = INFLIGHT_BYTES,
-	        .lookup = host_lookup,
-	        .lookup_arg = c,
+		.name = c->name,
+		.replicas = names,
+		.replica_count = c->replica_count,
+		.self = c->self,
+		.sync = o->sync,
+		.copies = o->copies,
+		.availability = o->availability,
+		.heartbeat_ns = HEARTBEAT_NS,
+		.seal_wait_ns = SEAL_WAIT_NS,
+		.rank_delay_ns = RANK_DELAY_NS,
+		.degrade_after_ns = DEGRADE_AFTER_NS,
+		.window_bytes = WINDOW_BYTES,
+		.inflight_bytes = INFLIGHT_BYTES,
+		.lookup = host_lookup,
+		.lookup_arg = c,
 	};
 	struct store_info info;
 	c->store->ops->info(c->store, &info);
@@ -148,9 +147,10 @@ static enum err set_up_cell(struct host_cell *c, const struct host_cell_options 
 	char key[COORD_KEY_MAX];
 	int len = snprintf(key, sizeof key, "cell/%s", o->name);
 	if (len < 0 || (size_t)len >= sizeof key || o->replica_count > CELL_REPLICAS_MAX)
-		return fault_set(fault, ERR_INVALID,
-		                 "cell '%.40s': at most %d bytes of name and %d copies: change the policy",
-		                 o->name, COORD_KEY_MAX - 6, CELL_REPLICAS_MAX);
+		return fault_set(
+			fault, ERR_INVALID,
+			"cell '%.40s': at most %d bytes of name and %d copies: change the policy",
+			o->name, COORD_KEY_MAX - 6, CELL_REPLICAS_MAX);
 	c->name = strdup(o->name);
 	c->key = strdup(key);
 	for (int i = 0; i < o->replica_count; i++) {
@@ -181,14 +181,19 @@ static void cell_init(struct host *h, struct host_cell *c, int index) {
 	buf_init(&c->looked_up, VALUE_MAX_BYTES);
 }
 
+static void end_reading(struct host_cell *c) {
+	for (int i = 0; i < CELL_REPLICAS_MAX; i++) {
+		if (c->exports[i]) c->store->ops->export_end(c->exports[i]);
+		c->exports[i] = NULL;
+	}
+	if (c->reader) c->store->ops->reader_free(c->reader);
+	c->reader = NULL;
+}
+
 static void cell_stop(struct host_cell *c) {
 	host_waits_end(c);
-	if (c->store) {
-		for (int i = 0; i < CELL_REPLICAS_MAX; i++)
-			if (c->exports[i]) c->store->ops->export_end(c->exports[i]);
-		if (c->reader) c->store->ops->reader_free(c->reader);
-		c->store->ops->close(c->store);
-	}
+	end_reading(c);
+	if (c->store) c->store->ops->close(c->store);
 	cell_free(c->core);
 	host_ops_free(c);
 	buf_done(&c->looked_up);
@@ -213,14 +218,14 @@ static enum err allocate(struct host *h, const struct host_options *o) {
 		if (!h->regions[i]) return ERR_NO_MEMORY;
 	}
 	h->cell_count = o->cell_count;
-	for (int i = 0; i < o->cell_count; i++)
-		cell_init(h, &h->cells[i], i);
+	for (int i = 0; i < o->cell_count; i++) cell_init(h, &h->cells[i], i);
 	return ERR_OK;
 }
 
 static enum err start(struct host *h, const struct host_options *o, struct fault *fault) {
 	if (o->region_count < 1 || o->region_count > COORD_NODES_MAX || o->cell_count > UINT16_MAX)
-		return fault_set(fault, ERR_INVALID, "at most %d regions and %d cells: change the policy",
+		return fault_set(fault, ERR_INVALID,
+		                 "at most %d regions and %d cells: change the policy",
 		                 COORD_NODES_MAX, UINT16_MAX);
 	enum err err = allocate(h, o);
 	if (err != ERR_OK) return fault_set(fault, err, "cannot start the cells: no memory");
@@ -232,14 +237,12 @@ static enum err start(struct host *h, const struct host_options *o, struct fault
 	return err;
 }
 
-/* What the caller gave stays the caller's when we do not start. */
+/* What the caller gave is the caller's again. */
 static void give_back(struct host *h) {
 	h->coord = NULL;
 	for (int i = 0; i < h->cell_count; i++) {
-		struct host_cell *c = &h->cells[i];
-		if (c->reader) c->store->ops->reader_free(c->reader);
-		c->reader = NULL;
-		c->store = NULL;
+		end_reading(&h->cells[i]);
+		h->cells[i].store = NULL;
 	}
 }
 
@@ -276,17 +279,21 @@ void host_free(struct host *h) {
 	host_members_stop(h);
 	links_free(h->links);
 	if (h->coord) h->coord->ops->close(h->coord);
-	for (int i = 0; i < h->cell_count; i++)
-		cell_stop(&h->cells[i]);
+	for (int i = 0; i < h->cell_count; i++) cell_stop(&h->cells[i]);
 	host_propose_end(h); /* last: the answered may free what they proposed */
-	for (int i = 0; i < h->region_count; i++)
-		free(h->regions[i]);
+	for (int i = 0; i < h->region_count; i++) free(h->regions[i]);
 	buf_done(&h->scratch);
 	free(h->regions);
 	free(h->region_up);
 	free(h->cells);
 	free(h->actions);
 	free(h);
+}
+
+void host_crash(struct host *h) {
+	if (!h) return;
+	give_back(h);
+	host_free(h);
 }
 
 struct store *host_store(const struct host *h, int cell) {

@@ -26,8 +26,7 @@ static void op_release(struct host_op *o) {
 }
 
 void host_ops_free(struct host_cell *c) {
-	LIST_EACH(&c->idle_ops, node)
-		free(CONTAINER_OF(node, struct host_op, node));
+	LIST_EACH (&c->idle_ops, node) free(CONTAINER_OF(node, struct host_op, node));
 	list_init(&c->idle_ops);
 }
 
@@ -36,7 +35,7 @@ void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err) {
 	c->store->ops->info(c->store, &info);
 	host_history_publish(c, &info);
 	const struct cell_event event = {
-	        .type = CELL_EV_STORE, .op = op, .err = err, .info = &info};
+		.type = CELL_EV_STORE, .op = op, .err = err, .info = &info};
 	host_feed(c, &event);
 }
 
@@ -126,7 +125,7 @@ static void on_placed(struct coord_op *op, enum err err) {
 	struct host_cell *c = CONTAINER_OF(op, struct host_cell, place_op);
 	c->placing = false;
 	const struct cell_event event = {
-	        .type = CELL_EV_PLACED, .err = err, .revision = op->revision};
+		.type = CELL_EV_PLACED, .err = err, .revision = op->revision};
 	host_feed(c, &event);
 }
 
@@ -160,8 +159,10 @@ static void export_end(struct host_cell *c, int replica) {
 
 static void do_later(struct host_cell *c, const struct cell_action *a,
                      enum host_request_kind kind) {
-	request_push(c->host, &(struct host_request){.kind = kind, .replica = a->replica,
-	                                             .seq = a->seq, .limit = a->limit});
+	request_push(c->host, &(struct host_request){.kind = kind,
+	                                             .replica = a->replica,
+	                                             .seq = a->seq,
+	                                             .limit = a->limit});
 }
 
 static void act(struct host_cell *c, struct cell_action *a) {
@@ -189,7 +190,8 @@ static void act(struct host_cell *c, struct cell_action *a) {
 	case CELL_DO_TELL: do_tell(c, a); break;
 	case CELL_DO_REFUSE:
 		links_refuse(h->links, c->replicas[a->replica],
-		             a->text[0] ? a->text : "it sent what it may not: an older epoch or nonsense");
+		             a->text[0] ? a->text
+		                        : "it sent what it may not: an older epoch or nonsense");
 		break;
 	}
 }
@@ -207,8 +209,7 @@ static void step(struct host_cell *c, const struct cell_event *event) {
 		/* First what other threads see: a lease that ended must not be read for longer, and
 		 * who is answered below may ask at once for what was applied. */
 		if (event->type != CELL_EV_PROPOSE) host_state_publish(c);
-		for (int i = 0; i < actions->count; i++)
-			act(c, &actions->list[i]);
+		for (int i = 0; i < actions->count; i++) act(c, &actions->list[i]);
 		event = &tick;
 	} while (actions->again);
 }
@@ -236,8 +237,8 @@ static void answer(struct host_cell *c, const struct host_request *r) {
 		break;
 	case REQUEST_FAILED:
 		ops->info(c->store, &info);
-		e = (struct cell_event){.type = CELL_EV_STORE, .op = r->op, .err = ERR_NO_MEMORY,
-		                        .info = &info};
+		e = (struct cell_event){
+			.type = CELL_EV_STORE, .op = r->op, .err = ERR_NO_MEMORY, .info = &info};
 		break;
 	case REQUEST_PLACE_FAILED:
 		e = (struct cell_event){.type = CELL_EV_PLACED, .err = ERR_NO_MEMORY};
@@ -251,7 +252,9 @@ void host_feed(struct host_cell *c, const struct cell_event *event) {
 	struct host *h = c->host;
 	ASSERT(!h->feeding && c->core);
 	h->feeding = true;
-	step(c, event);
+	struct cell_event stamped = *event;
+	if (!stamped.wall_ms) stamped.wall_ms = io_wall_ms(h->io);
+	step(c, &stamped);
 	while (h->request_count) {
 		struct host_request r = h->requests[h->request_first];
 		h->request_first = (h->request_first + 1) % HOST_REQUESTS_MAX;

@@ -50,9 +50,8 @@ static void prove(void *arg) {
 static void on_lease(void *arg, uint32_t generation, uint64_t valid_until_ns) {
 	struct host *h = arg;
 	if (valid_until_ns) metric_inc(h->renewals);
-	const struct cell_event event = {.type = CELL_EV_LEASE,
-	                                 .generation = generation,
-	                                 .valid_until_ns = valid_until_ns};
+	const struct cell_event event = {
+		.type = CELL_EV_LEASE, .generation = generation, .valid_until_ns = valid_until_ns};
 	for (int i = 0; i < h->cell_count; i++)
 		if (h->cells[i].core) host_feed(&h->cells[i], &event);
 }
@@ -95,7 +94,8 @@ static void on_placement(struct host_cell *c, struct slice value, uint64_t revis
 	struct placement placement = {0};
 	if (revision != 0 && placement_decode(value, &placement) != ERR_OK) {
 		/* Somebody wrote there by hand: better nothing than a guess. */
-		LOG(LOG_ERROR, "host", "cannot read a cell's placement: write it anew, or delete it",
+		LOG(LOG_ERROR, "host",
+		    "cannot read a cell's placement: write it anew, or delete it",
 		    {"cell", c->name}, LOG_NUM("revision", revision));
 		return;
 	}
@@ -120,7 +120,8 @@ static void on_read(struct coord_op *op, enum err err) {
 		return;
 	}
 	/* The watch may have been quicker, and "none yet" is then old. */
-	if (op->revision > c->revision || c->revision == 0) on_placement(c, op->value, op->revision);
+	if (op->revision > c->revision || c->revision == 0)
+		on_placement(c, op->value, op->revision);
 }
 
 void host_placement_read(struct host_cell *c) {
@@ -150,17 +151,17 @@ static struct member *join(struct host *h, const struct host_options *o) {
 		if (i != h->self) peers[count++] = h->regions[i];
 	uint64_t margin_ns = o->lease_length_ns / MARGIN_PART;
 	const struct member_options options = {
-	        .terms = {.length_ns = o->lease_length_ns,
+		.terms = {.length_ns = o->lease_length_ns,
 	                  .margin_ns = margin_ns < MARGIN_MAX_NS ? margin_ns : MARGIN_MAX_NS,
 	                  .rate_error_ppm = RATE_ERROR_PPM},
-	        .renew_ns = o->lease_renew_ns,
-	        .self = h->regions[h->self],
-	        .peers = peers,
-	        .peer_count = count,
-	        .prove = prove,
-	        .on_lease = on_lease,
-	        .on_peer = on_peer,
-	        .arg = h,
+		.renew_ns = o->lease_renew_ns,
+		.self = h->regions[h->self],
+		.peers = peers,
+		.peer_count = count,
+		.prove = prove,
+		.on_lease = on_lease,
+		.on_peer = on_peer,
+		.arg = h,
 	};
 	return member_new(h->io, h->coord, &options);
 }
@@ -171,15 +172,17 @@ enum err host_members_start(struct host *h, const struct host_options *o, struct
 	h->proof_failures = metric_counter(h->registry, "holdfast_lease_proof_failures_total",
 	                                   "Times the data disk failed the proof of work.", "");
 	enum err err = canary_start(h, o);
-	if (err != ERR_OK) return fault_set(fault, err, "cannot start the lease's canary: no memory");
+	if (err != ERR_OK)
+		return fault_set(fault, err, "cannot start the lease's canary: no memory");
 	atomic_store(&h->region_up[h->self], true);
 	err = h->coord->ops->watch(h->coord, "cell/", on_watched, h);
 	if (err != ERR_OK)
-		return fault_set(fault, err, "cannot watch the cells' placements: %s", err_text(err));
-	for (int i = 0; i < h->cell_count; i++)
-		host_placement_read(&h->cells[i]);
+		return fault_set(fault, err, "cannot watch the cells' placements: %s",
+		                 err_text(err));
+	for (int i = 0; i < h->cell_count; i++) host_placement_read(&h->cells[i]);
 	h->member = join(h, o);
-	if (!h->member) return fault_set(fault, ERR_NO_MEMORY, "cannot join the cluster: no memory");
+	if (!h->member)
+		return fault_set(fault, ERR_NO_MEMORY, "cannot join the cluster: no memory");
 	return ERR_OK;
 }
 

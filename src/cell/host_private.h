@@ -99,7 +99,7 @@ struct host_cell_metrics {
 struct host_cell {
 	struct host *host;
 	int index;
-	char *name, *key; /* key: in coordination */
+	char *name, *key;                                     /* key: in coordination */
 	int replicas[CELL_REPLICAS_MAX], replica_count, self; /* regions; self -1: no copy here */
 
 	struct store *store; /* NULL, and so all down to `proposed`, where there is no copy */
@@ -116,7 +116,7 @@ struct host_cell {
 	bool placing;
 	uint64_t look_again_ns; /* 0: not owed */
 
-	struct list waits; /* host_wait_ticket */
+	struct list waits;                /* host_wait_ticket */
 	uint64_t wait_seq, wait_until_ns; /* the least of any */
 
 	struct host_cell_state state; /* as shared */
@@ -154,7 +154,7 @@ struct host {
 	struct registry *registry;
 	void (*on_change)(void *arg);
 	void *arg;
-	bool changed;  /* on_change is owed */
+	bool changed; /* on_change is owed */
 	bool started;
 
 	/* host_actions.c: one cell is fed at a time */
@@ -205,8 +205,8 @@ void host_propose_end(struct host *h); /* answers everything that is left */
 
 /* --- host_state.c --- */
 void host_state_init(struct host_cell *c);
-void host_state_publish(struct host_cell *c);                                   /* from the core */
-void host_state_place(struct host_cell *c, const struct placement *p);          /* without one */
+void host_state_publish(struct host_cell *c);                          /* from the core */
+void host_state_place(struct host_cell *c, const struct placement *p); /* without one */
 void host_history_publish(struct host_cell *c, const struct store_info *info);
 
 /* --- host_wait.c --- */

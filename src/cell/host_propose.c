@@ -57,7 +57,7 @@ static void take(struct host_ticket *t, uint64_t wall_ms) {
 	list_push_back(&c->in_flight, &t->node);
 	c->proposed = true;
 	const struct cell_event event = {
-	        .type = CELL_EV_PROPOSE, .proposal = proposal_of(t), .wall_ms = wall_ms};
+		.type = CELL_EV_PROPOSE, .proposal = proposal_of(t), .wall_ms = wall_ms};
 	host_feed(c, &event);
 }
 

@@ -32,8 +32,8 @@ void host_cell_state(const struct host *h, int cell, struct host_cell_state *out
 /* What makes it worth to look again at requests that are held. */
 static bool moved(const struct host_cell_state *a, const struct host_cell_state *b) {
 	return a->home != b->home || a->epoch != b->epoch || a->active != b->active ||
-	       a->is_home != b->is_home || a->promoting != b->promoting ||
-	       a->fenced != b->fenced || (a->lease_until_ns != 0) != (b->lease_until_ns != 0);
+	       a->is_home != b->is_home || a->promoting != b->promoting || a->fenced != b->fenced ||
+	       (a->lease_until_ns != 0) != (b->lease_until_ns != 0);
 }
 
 static void set_state(struct host_cell *c, const struct host_cell_state *next) {
@@ -53,8 +53,7 @@ static void count(struct host_cell *c, const struct cell_status *s) {
 	metric_set(m->applied, (int64_t)s->applied.seq);
 	metric_set(m->quarantined, (int64_t)s->quarantined);
 	metric_set(m->refused, (int64_t)s->refused_frames);
-	for (int i = 0; i < c->replica_count; i++)
-		metric_set(m->lag[i], s->lag_ms[i]);
+	for (int i = 0; i < c->replica_count; i++) metric_set(m->lag[i], s->lag_ms[i]);
 }
 
 void host_state_publish(struct host_cell *c) {
@@ -62,17 +61,17 @@ void host_state_publish(struct host_cell *c) {
 	cell_status(c->core, io_now_ns(c->host->io), &s);
 	bool claiming = s.role >= CELL_CLAIMING && s.role <= CELL_STARTING;
 	struct host_cell_state next = {
-	        .home = s.home < 0 ? -1 : c->replicas[s.home],
-	        .active = s.active,
-	        .is_home = s.role == CELL_HOME && s.active,
-	        .promoting = claiming || (s.home >= 0 && !s.active),
-	        .degraded = s.degraded,
-	        .fenced = s.role == CELL_FENCED,
-	        .epoch = s.epoch,
-	        .lease_until_ns = s.role == CELL_HOME && s.active ? s.lease_until_ns : 0,
-	        .fresh_at_ns = s.fresh_at_ns,
-	        .applied_epoch = s.applied.epoch,
-	        .applied_seq = s.applied.seq,
+		.home = s.home < 0 ? -1 : c->replicas[s.home],
+		.active = s.active,
+		.is_home = s.role == CELL_HOME && s.active,
+		.promoting = claiming || (s.home >= 0 && !s.active),
+		.degraded = s.degraded,
+		.fenced = s.role == CELL_FENCED,
+		.epoch = s.epoch,
+		.lease_until_ns = s.role == CELL_HOME && s.active ? s.lease_until_ns : 0,
+		.fresh_at_ns = s.fresh_at_ns,
+		.applied_epoch = s.applied.epoch,
+		.applied_seq = s.applied.seq,
 	};
 	memcpy(next.lag_ms, s.lag_ms, sizeof next.lag_ms);
 	count(c, &s);
@@ -82,7 +81,8 @@ void host_state_publish(struct host_cell *c) {
 void host_state_place(struct host_cell *c, const struct placement *p) {
 	struct host_cell_state next = {.home = -1, .epoch = p->epoch};
 	for (int i = 0; i < c->replica_count; i++)
-		if (strcmp(c->host->regions[c->replicas[i]], p->home) == 0) next.home = c->replicas[i];
+		if (strcmp(c->host->regions[c->replicas[i]], p->home) == 0)
+			next.home = c->replicas[i];
 	next.active = p->state == PLACEMENT_ACTIVE;
 	next.promoting = !next.active;
 	set_state(c, &next);
@@ -125,13 +125,13 @@ static enum err look(struct host_shared_history *s, uint64_t epoch, uint64_t seq
 	uint64_t applied = atomic_load_explicit(&s->applied_seq, memory_order_acquire);
 	uint64_t count = atomic_load_explicit(&s->count, memory_order_acquire);
 	uint64_t next = count; /* the first epoch that is newer: mostly there is none */
-	while (next > 0 && start_epoch(s, next - 1) > epoch)
-		next--;
+	while (next > 0 && start_epoch(s, next - 1) > epoch) next--;
 	if (count == 0) return ERR_TIMEOUT;
 	if (next == 0) /* older than what is remembered: long since agreed, if it comes before */
 		return seq < start_seq(s, 0) ? ERR_OK : ERR_DIVERGED;
 	bool newest = next == count;
-	if (start_epoch(s, next - 1) != epoch) /* an epoch that left nothing here, or is yet to come */
+	if (start_epoch(s, next - 1) !=
+	    epoch) /* an epoch that left nothing here, or is yet to come */
 		return newest ? ERR_TIMEOUT : ERR_DIVERGED;
 	if (seq < start_seq(s, next - 1)) return ERR_DIVERGED;
 	if (!newest && seq >= start_seq(s, next)) return ERR_DIVERGED;
@@ -159,9 +159,11 @@ static void register_metrics(struct host_cell *c) {
 	struct host_cell_metrics *m = &c->metrics;
 	char l[400];
 	snprintf(l, sizeof l, "cell=\"%s\"", c->name);
-	m->role = metric_gauge(r, "holdfast_cell_role",
-	                       "What this region is for the cell: 0 waiting, 1 follower, 2 claiming, "
-	                       "3 sealing, 4 fetching, 5 starting, 6 home, 7 held, 8 fenced.", l);
+	m->role =
+		metric_gauge(r, "holdfast_cell_role",
+	                     "What this region is for the cell: 0 waiting, 1 follower, 2 claiming, "
+	                     "3 sealing, 4 fetching, 5 starting, 6 home, 7 held, 8 fenced.",
+	                     l);
 	m->epoch = metric_gauge(r, "holdfast_cell_epoch", "Epoch of the cell as known here.", l);
 	m->committed = metric_gauge(r, "holdfast_cell_committed_seq", "Last committed record.", l);
 	m->applied = metric_gauge(r, "holdfast_cell_applied_seq", "Last record in the view.", l);

@@ -81,12 +81,12 @@ static void on_removed(struct proposal *p) {
 
 static void remove_all(struct host_sweep *s) {
 	s->proposal = (struct proposal){
-	        .conditions = s->conditions,
-	        .condition_count = s->count,
-	        .ops = s->ops,
-	        .op_count = s->count,
-	        .deadline_ns = io_now_ns(s->host->io) + SWEEP_DEADLINE_NS,
-	        .done = on_removed,
+		.conditions = s->conditions,
+		.condition_count = s->count,
+		.ops = s->ops,
+		.op_count = s->count,
+		.deadline_ns = io_now_ns(s->host->io) + SWEEP_DEADLINE_NS,
+		.done = on_removed,
 	};
 	host_propose(s->host, s->cell, &s->proposal, s->host->io);
 }

@@ -18,7 +18,8 @@ static void fire(struct host_wait *w) {
 
 static bool is_over(const struct host_cell *c, const struct host_wait *w, uint64_t epoch,
                     uint64_t now_ns) {
-	return c->state.applied_seq >= w->seq || c->state.epoch != epoch || now_ns >= w->deadline_ns;
+	return c->state.applied_seq >= w->seq || c->state.epoch != epoch ||
+	       now_ns >= w->deadline_ns;
 }
 
 static void remember_least(struct host_cell *c, const struct host_wait *w) {
@@ -50,7 +51,7 @@ void host_wait_applied(struct host *h, int cell, struct host_wait *w) {
 static void sweep(struct host_cell *c, bool all) {
 	uint64_t now_ns = io_now_ns(c->host->io);
 	c->wait_seq = c->wait_until_ns = UINT64_MAX;
-	LIST_EACH(&c->waits, node) {
+	LIST_EACH (&c->waits, node) {
 		struct host_wait_ticket *t = CONTAINER_OF(node, struct host_wait_ticket, node);
 		struct host_wait *w = wait_of(t);
 		if (all || is_over(c, w, t->epoch, now_ns)) {
@@ -65,7 +66,7 @@ static void sweep(struct host_cell *c, bool all) {
 void host_waits_check(struct host_cell *c) {
 	if (list_empty(&c->waits)) return;
 	struct host_wait_ticket *first =
-	        CONTAINER_OF(list_first(&c->waits), struct host_wait_ticket, node);
+		CONTAINER_OF(list_first(&c->waits), struct host_wait_ticket, node);
 	/* All waits are of one epoch: a change of it fires every one. */
 	if (c->state.applied_seq >= c->wait_seq || c->state.epoch != first->epoch ||
 	    io_now_ns(c->host->io) >= c->wait_until_ns)
@@ -110,9 +111,8 @@ static void on_status(struct io_post *post) {
 	struct status_ticket *t = CONTAINER_OF(post, struct status_ticket, post);
 	struct host *h = t->host;
 	struct host_status_request *r =
-	        CONTAINER_OF((void **)(void *)t, struct host_status_request, private[0]);
-	for (int i = 0; i < h->cell_count; i++)
-		fill(&h->cells[i], &r->cells[i], &r->stores[i]);
+		CONTAINER_OF((void **)(void *)t, struct host_status_request, private[0]);
+	for (int i = 0; i < h->cell_count; i++) fill(&h->cells[i], &r->cells[i], &r->stores[i]);
 	r->post.fn = on_status_done;
 	io_post(r->reply_to, &r->post);
 }

@@ -124,14 +124,13 @@ static void reap_peer(struct link_peer *p) {
 
 static void reap(struct links *l) {
 	l->any_doomed = false;
-	LIST_EACH(&l->strangers, node) {
+	LIST_EACH (&l->strangers, node) {
 		struct link_conn *c = CONTAINER_OF(node, struct link_conn, node);
 		if (c->state != LINK_DOOMED) continue;
 		list_remove(&l->strangers, node);
 		link_conn_free(c);
 	}
-	for (int i = 0; i < l->region_count; i++)
-		reap_peer(&l->peers[i]);
+	for (int i = 0; i < l->region_count; i++) reap_peer(&l->peers[i]);
 }
 
 /* --- use --------------------------------------------------------------------------- */
@@ -169,8 +168,7 @@ void links_refuse(struct links *l, int region, const char *why) {
 
 void links_flush(struct links *l) {
 	do { /* ends: each round closes a connection for good */
-		while (l->any_doomed)
-			reap(l);
+		while (l->any_doomed) reap(l);
 		for (int i = 0; i < l->region_count; i++)
 			if (l->peers[i].link) link_conn_flush(l->peers[i].link);
 	} while (l->any_doomed);
@@ -194,7 +192,8 @@ static struct metric *refused_metric(const struct links *l, const char *region) 
 static void register_peer(struct links *l, struct link_peer *p) {
 	const char *region = l->regions[p->region];
 	p->complaint.refused = refused_metric(l, region);
-	p->up = labelled(l, region, true, "holdfast_link_up", "Whether the replication link is up.");
+	p->up = labelled(l, region, true, "holdfast_link_up",
+	                 "Whether the replication link is up.");
 	p->connects = labelled(l, region, false, "holdfast_link_connects_total",
 	                       "Connections tried to the peer.");
 	p->frames_in = labelled(l, region, false, "holdfast_link_frames_in_total",
@@ -227,7 +226,8 @@ static enum err copy_options(struct links *l, const struct links_options *o, str
 	l->secret_len = o->secret.len;
 	enum err err = link_handshake_cells(l, o->cells, o->cell_count);
 	if (err == ERR_OK) return ERR_OK;
-	return fault_set(fault, err, "cannot set up the links: the names of %d cells are over %d bytes",
+	return fault_set(fault, err,
+	                 "cannot set up the links: the names of %d cells are over %d bytes",
 	                 o->cell_count, LINK_HELLO_MAX_BYTES / 2);
 }
 
@@ -241,7 +241,9 @@ static enum err set_up_peers(struct links *l, struct fault *fault) {
 		register_peer(l, p);
 		if (i < l->self) continue;
 		p->retry = io_timer_new(l->io, connect_now, p);
-		if (!p->retry) return fault_set(fault, ERR_NO_MEMORY, "cannot set up the links: no memory");
+		if (!p->retry)
+			return fault_set(fault, ERR_NO_MEMORY,
+			                 "cannot set up the links: no memory");
 	}
 	return ERR_OK;
 }
@@ -250,8 +252,9 @@ enum err links_new(struct io *io, const struct links_options *o, struct links **
                    struct fault *fault) {
 	*out = NULL;
 	if (o->secret.len == 0 || strlen(o->cluster) > NAME_MAX_BYTES)
-		return fault_set(fault, ERR_INVALID, "cannot set up the links: the cluster needs a "
-		                                     "secret, and a name of at most 255 bytes");
+		return fault_set(fault, ERR_INVALID,
+		                 "cannot set up the links: the cluster needs a "
+		                 "secret, and a name of at most 255 bytes");
 	struct links *l = calloc(1, sizeof *l);
 	if (!l) return fault_set(fault, ERR_NO_MEMORY, "cannot set up the links: no memory");
 	l->io = io;
@@ -272,8 +275,7 @@ enum err links_new(struct io *io, const struct links_options *o, struct links **
 		links_free(l);
 		return err;
 	}
-	for (int i = l->self + 1; i < l->region_count; i++)
-		connect_now(&l->peers[i]);
+	for (int i = l->self + 1; i < l->region_count; i++) connect_now(&l->peers[i]);
 	*out = l;
 	return ERR_OK;
 }
@@ -281,8 +283,7 @@ enum err links_new(struct io *io, const struct links_options *o, struct links **
 void links_free(struct links *l) {
 	if (!l) return;
 	io_listener_close(l->listener);
-	LIST_EACH(&l->strangers, node)
-		link_conn_free(CONTAINER_OF(node, struct link_conn, node));
+	LIST_EACH (&l->strangers, node) link_conn_free(CONTAINER_OF(node, struct link_conn, node));
 	for (int i = 0; i < l->region_count; i++) {
 		if (l->peers) {
 			io_connect_cancel(l->peers[i].connect);

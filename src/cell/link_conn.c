@@ -84,7 +84,8 @@ static void on_data(void *arg, struct slice data) {
 	struct link_conn *c = arg;
 	if (c->state == LINK_DOOMED) return;
 	c->heard_ns = io_now_ns(c->links->io);
-	if (c->state == LINK_OPEN) metric_add(c->links->peers[c->region].bytes_in, (int64_t)data.len);
+	if (c->state == LINK_OPEN)
+		metric_add(c->links->peers[c->region].bytes_in, (int64_t)data.len);
 	bool direct = c->in.len == 0; /* most frames come whole: no copy */
 	if (!direct && buf_append_slice(&c->in, data) != ERR_OK)
 		return link_conn_doom(c, "it sent an over-long frame");
@@ -104,8 +105,10 @@ void link_conn_flush(struct link_conn *c) {
 	if (c->state == LINK_DOOMED || c->out.len == 0) return;
 	struct slice all = buf_slice(&c->out);
 	enum err err = io_conn_write(c->conn, &all, 1);
-	if (err == ERR_OVERLOADED) link_conn_doom(c, "it lets too much pile up");
-	else if (err != ERR_OK) link_conn_doom(c, NULL);
+	if (err == ERR_OVERLOADED)
+		link_conn_doom(c, "it lets too much pile up");
+	else if (err != ERR_OK)
+		link_conn_doom(c, NULL);
 	c->written_bytes += all.len;
 	if (c->state == LINK_OPEN)
 		metric_add(c->links->peers[c->region].bytes_out, (int64_t)all.len);
@@ -114,8 +117,7 @@ void link_conn_flush(struct link_conn *c) {
 
 /* --- life ------------------------------------------------------------------------- */
 
-struct link_conn *link_conn_new(struct links *l, struct io_conn *conn, int region,
-                                bool connector) {
+struct link_conn *link_conn_new(struct links *l, struct io_conn *conn, int region, bool connector) {
 	static const struct io_conn_handler handler = {.on_data = on_data, .on_end = on_end};
 	struct link_conn *c = calloc(1, sizeof *c);
 	struct io_timer *timer = c ? io_timer_new(l->io, on_timer, c) : NULL;

@@ -42,9 +42,11 @@ static void doom_for_cells(struct link_conn *c, struct slice theirs) {
 		if (b.len > CELL_NAME_SHOWN || !utf8_valid(b)) break;
 		char why[200];
 		snprintf(why, sizeof why,
-		         "its cells differ from ours: number %d is '" SLICE_FMT "' there and '%.*s' "
+		         "its cells differ from ours: number %d is '" SLICE_FMT
+		         "' there and '%.*s' "
 		         "here: give both regions the same policy",
-		         index, SLICE_ARG(b), (int)(a.len < CELL_NAME_SHOWN ? a.len : CELL_NAME_SHOWN),
+		         index, SLICE_ARG(b),
+		         (int)(a.len < CELL_NAME_SHOWN ? a.len : CELL_NAME_SHOWN),
 		         (const char *)a.ptr);
 		link_conn_doom(c, why);
 		return;
@@ -86,14 +88,13 @@ static void proof_of(const struct link_conn *c, bool by_connector, uint8_t mac[S
 	const char *names[] = {l->cluster, c->connector ? own : peer, c->connector ? peer : own};
 	uint8_t text[3 * (NAME_MAX_BYTES + 1)];
 	struct bytes_writer w = bytes_writer(text, sizeof text);
-	for (int i = 0; i < 3; i++)
-		put_name(&w, names[i]);
+	for (int i = 0; i < 3; i++) put_name(&w, names[i]);
 	const struct slice parts[] = {
-	        SLICE_LIT("holdfast link 1"),
-	        slice_str(by_connector ? "connector" : "listener "),
-	        slice_of(c->connector ? c->own_nonce : c->peer_nonce, LINK_NONCE_BYTES),
-	        slice_of(c->connector ? c->peer_nonce : c->own_nonce, LINK_NONCE_BYTES),
-	        slice_of(text, w.len),
+		SLICE_LIT("holdfast link 1"),
+		slice_str(by_connector ? "connector" : "listener "),
+		slice_of(c->connector ? c->own_nonce : c->peer_nonce, LINK_NONCE_BYTES),
+		slice_of(c->connector ? c->peer_nonce : c->own_nonce, LINK_NONCE_BYTES),
+		slice_of(text, w.len),
 	};
 	hmac_sha256(slice_of(l->secret, l->secret_len), parts, 5, mac);
 }
@@ -144,7 +145,8 @@ static void on_name(struct link_conn *c, struct bytes_reader *r) {
 	struct slice name = bytes_take(r, bytes_u8(r));
 	struct slice nonce = bytes_take(r, LINK_NONCE_BYTES);
 	if (!bytes_end(r)) return link_conn_doom(c, "its first words are malformed");
-	if (format != LINK_FORMAT) return link_conn_doom(c, "it speaks another format: upgrade both");
+	if (format != LINK_FORMAT)
+		return link_conn_doom(c, "it speaks another format: upgrade both");
 	if (!slice_is(cluster, l->cluster)) return link_conn_doom(c, "it is of another cluster");
 	int region = region_named(l, name);
 	if (region == LINK_PEER_UNKNOWN || region == l->self)

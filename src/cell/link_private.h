@@ -39,27 +39,27 @@ struct link_conn {
 	struct links *links;
 	struct list_node node; /* links->strangers until open */
 	struct io_conn *conn;
-	bool connector;        /* this side connected */
+	bool connector; /* this side connected */
 	enum link_state state;
-	int region;            /* LINK_PEER_UNKNOWN: a stranger who has not said */
+	int region; /* LINK_PEER_UNKNOWN: a stranger who has not said */
 	uint8_t own_nonce[LINK_NONCE_BYTES], peer_nonce[LINK_NONCE_BYTES];
 	struct buf in, out;
-	struct io_timer *timer;    /* handshake, then idle check */
-	bool beating;              /* heartbeats came: silence means something */
+	struct io_timer *timer; /* handshake, then idle check */
+	bool beating;           /* heartbeats came: silence means something */
 	uint64_t opened_ns;
-	uint64_t heard_ns;         /* last bytes */
-	uint64_t written_bytes;    /* given to the connection in all */
-	uint64_t taken_bytes;      /* of them gone when last looked */
-	uint64_t moved_ns;         /* when taken_bytes last grew, or nothing was pending */
+	uint64_t heard_ns;      /* last bytes */
+	uint64_t written_bytes; /* given to the connection in all */
+	uint64_t taken_bytes;   /* of them gone when last looked */
+	uint64_t moved_ns;      /* when taken_bytes last grew, or nothing was pending */
 };
 
 struct link_peer {
 	struct links *links;
 	int region;
-	struct link_conn *link;    /* open or doomed; NULL: down */
-	struct link_conn *trying;  /* connected by us, in its handshake */
+	struct link_conn *link;   /* open or doomed; NULL: down */
+	struct link_conn *trying; /* connected by us, in its handshake */
 	struct io_connect *connect;
-	struct io_timer *retry;    /* only where we connect */
+	struct io_timer *retry; /* only where we connect */
 	uint64_t backoff_ns;
 	struct link_complaint complaint;
 	struct metric *up, *frames_in, *frames_out, *bytes_in, *bytes_out, *connects;
@@ -95,7 +95,7 @@ void link_complain(struct links *l, int region, const char *peer, const char *wh
 /* link_conn.c */
 struct link_conn *link_conn_new(struct links *l, struct io_conn *conn, int region,
                                 bool connector); /* closes conn and gives NULL without memory */
-void link_conn_free(struct link_conn *c); /* forgets it wherever it is listed; closes */
+void link_conn_free(struct link_conn *c);        /* forgets it wherever it is listed; closes */
 /* Marks it to be closed by links_flush. why NULL: nothing that is worth a complaint. */
 void link_conn_doom(struct link_conn *c, const char *why);
 void link_conn_flush(struct link_conn *c);

@@ -1,9 +1,9 @@
 /* Tokens: what we signed comes back; nothing else does. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include "cell/token.h"
 
@@ -24,7 +24,8 @@ static void other_secret_is_refused(void **state) {
 	struct token in = {token_cell_hash("eu-1"), 7, 9}, out;
 	char text[TOKEN_TEXT_MAX];
 	size_t len = token_encode(&in, secret, text);
-	assert_int_equal(token_decode(slice_of(text, len), SLICE_LIT("another"), &out), ERR_INVALID);
+	assert_int_equal(token_decode(slice_of(text, len), SLICE_LIT("another"), &out),
+	                 ERR_INVALID);
 	assert_int_equal(token_decode(slice_of(text, len), SLICE_LIT(""), &out), ERR_INVALID);
 }
 
@@ -48,7 +49,8 @@ static void every_other_length_is_refused(void **state) {
 	memset(text + len, 'A', sizeof text - len);
 	for (size_t n = 0; n < sizeof text; n++)
 		if (n != len)
-			assert_int_equal(token_decode(slice_of(text, n), secret, &out), ERR_INVALID);
+			assert_int_equal(token_decode(slice_of(text, n), secret, &out),
+			                 ERR_INVALID);
 }
 
 static void cells_differ(void **state) {
@@ -58,11 +60,11 @@ static void cells_differ(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(comes_back),
-	        cmocka_unit_test(other_secret_is_refused),
-	        cmocka_unit_test(every_flipped_bit_is_refused),
-	        cmocka_unit_test(every_other_length_is_refused),
-	        cmocka_unit_test(cells_differ),
+		cmocka_unit_test(comes_back),
+		cmocka_unit_test(other_secret_is_refused),
+		cmocka_unit_test(every_flipped_bit_is_refused),
+		cmocka_unit_test(every_other_length_is_refused),
+		cmocka_unit_test(cells_differ),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
