@@ -16,7 +16,7 @@ enum { COORD_KEY_MAX = 96, COORD_VALUE_MAX = 16384, COORD_NODES_MAX = 64 };
 
 struct coord;
 
-/* One request; caller-owned until done, or until the coord was closed. */
+/* One request; caller-owned until done, or until the turn in which the coord is closed. */
 struct coord_op {
 	void (*done)(struct coord_op *op, enum err err);
 	uint64_t revision;  /* out: of the key, after a put or read that answered ERR_OK/ERR_CONFLICT */

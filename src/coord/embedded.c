@@ -15,11 +15,17 @@ static struct embedded *embedded_of(struct coord *c) {
 }
 
 static struct pending *pending_new(struct coord_op *op, enum pending_kind kind) {
-	struct pending *p = (struct pending *)(void *)op->driver;
+	struct pending *p = malloc(sizeof *p);
+	if (!p) p = (struct pending *)(void *)op->driver;
 	*p = (struct pending){.op = op, .kind = kind};
 	op->revision = 0;
 	op->value = slice_of(NULL, 0);
 	return p;
+}
+
+void pending_free(struct pending *p) {
+	free(p->key);
+	if ((void *)p != (void *)p->op->driver) free(p);
 }
 
 static void soon(struct embedded *c) {
@@ -41,8 +47,8 @@ static void on_work_done(struct io_job *job) {
 		struct pending *p = CONTAINER_OF(n, struct pending, node);
 		struct coord_op *op = p->op;
 		enum err e = p->err;
-		op->revision = p->revision;
-		free(p->key);
+		if (!c->closing) op->revision = p->revision;
+		pending_free(p);
 		if (!c->closing) op->done(op, e);
 	}
 	c->calling--;
@@ -196,7 +202,7 @@ static void on_node(struct coord *base, void (*changed)(void *arg, const char *n
 
 static void drop(struct list *pendings) {
 	for (struct list_node *n; (n = list_pop_front(pendings));)
-		free(CONTAINER_OF(n, struct pending, node)->key);
+		pending_free(CONTAINER_OF(n, struct pending, node));
 }
 
 void embedded_release(struct embedded *c) {

@@ -72,12 +72,13 @@ static void answer_all(struct embedded *c) {
 	while (!list_empty(&due)) {
 		struct pending *p = CONTAINER_OF(list_pop_front(&due), struct pending, node);
 		struct coord_op *op = p->op;
-		if (p->kind == PENDING_READ) answer_read(c, p);
-		free(p->key);
-		op->revision = p->revision;
+		if (!c->closing) {
+			if (p->kind == PENDING_READ) answer_read(c, p);
+			op->revision = p->revision;
+		}
 		enum err e = p->err;
-		if (!c->closing)
-			op->done(op, e); /* closed in an earlier one: only the memory goes */
+		pending_free(p);
+		if (!c->closing) op->done(op, e); /* closed in an earlier one: only memory goes */
 	}
 }
 

@@ -19,7 +19,8 @@ enum pending_kind {
 	PENDING_PUT,
 	PENDING_JOIN, /* joined; waits until that is on disk */
 };
-/* What the driver keeps in a coord_op until its done. */
+/* What the driver keeps of a coord_op until its done: beside the op, so that a close after the
+ * op's owner is gone does no harm. (Inside it where memory ran out.) */
 struct pending {
 	struct list_node node;
 	struct coord_op *op;
@@ -83,6 +84,7 @@ struct embedded {
 };
 
 /* embedded.c */
+void pending_free(struct pending *p);
 void embedded_release(struct embedded *c);
 void embedded_start_work(struct embedded *c);
 

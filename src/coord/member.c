@@ -64,9 +64,18 @@ static void on_renewed(struct member *m, enum err err) {
 	}
 }
 
+/* When coordination comes back after an outage, everybody's renewals were missed, not only
+ * those of the dead: nobody is expired for that. */
+static void note_sight(struct member *m, enum err err) {
+	bool answered = err == ERR_OK || err == ERR_CONFLICT;
+	if (answered && m->blind) member_peers_rewait(m);
+	m->blind = !answered;
+}
+
 static void on_answer(struct coord_op *op, enum err err) {
 	struct member *m = CONTAINER_OF(op, struct member, op);
 	m->asking = false;
+	note_sight(m, err);
 	if (m->asking_join)
 		on_joined(m, err);
 	else

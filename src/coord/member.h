@@ -35,6 +35,6 @@ struct member *member_new(struct io *io, struct coord *coord, const struct membe
 void member_proved(struct member *m, enum err err);
 uint64_t member_valid_until_ns(const struct member *m); /* loop thread */
 bool member_peer_up(const struct member *m, const char *name);
-/* After its coord was closed (which still points at the member's requests). NULL is fine; not
- * inside one of its callbacks. */
+/* In the turn in which its coord is closed, before or after (that points at the member's
+ * requests). NULL is fine; not inside one of its callbacks. */
 void member_free(struct member *m);

@@ -63,11 +63,17 @@ void member_peer_look(struct member_peer *p) {
 	struct coord_node n = {0};
 	if (!m->coord->ops->node(m->coord, p->name, &n)) n = (struct coord_node){0};
 	if (!take(p, &n) || n.beat == 0 || p->expiring) return;
-	if (!n.proven_dead && !lease_watch_over(&p->watch, &m->terms, io_now_ns(m->io))) return;
+	bool over = !m->blind && lease_watch_over(&p->watch, &m->terms, io_now_ns(m->io));
+	if (!n.proven_dead && !over) return;
 	p->expiring = true;
 	p->observed = n;
 	p->op = (struct coord_op){.done = on_expired};
 	m->coord->ops->expire(m->coord, &p->observed, &p->op);
+}
+
+void member_peers_rewait(struct member *m) {
+	uint64_t now = io_now_ns(m->io);
+	for (int i = 0; i < m->peer_count; i++) m->peers[i].watch.seen_ns = now;
 }
 
 void member_on_node(void *arg, const char *name) {

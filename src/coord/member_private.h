@@ -37,6 +37,7 @@ struct member {
 	uint64_t valid_until_ns;
 	struct coord_op op; /* a join or a renewal */
 	bool asking, asking_join;
+	bool blind;                /* coordination did not answer */
 	uint64_t sent_ns, next_ns; /* of the op; not before */
 	uint64_t backoff_ns;
 
@@ -49,5 +50,7 @@ struct member {
 
 void member_on_node(void *arg, const char *name);
 void member_peer_look(struct member_peer *p);
+/* All waits start anew: what could not be seen does not count. */
+void member_peers_rewait(struct member *m);
 /* When this peer has to be looked at again at the latest; UINT64_MAX: whenever. */
 uint64_t member_peer_due_ns(const struct member_peer *p);

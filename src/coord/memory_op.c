@@ -7,6 +7,11 @@
 
 #include "coord/memory_private.h"
 
+static void op_free(struct memory_op *p) {
+	free(p->text);
+	if ((void *)p != (void *)p->op->driver) free(p);
+}
+
 static enum err apply(struct memory_handle *h, struct memory_op *p) {
 	struct memory_state *s = &h->memory->state;
 	uint32_t generation = (uint32_t)(p->expected >> 32), beat = (uint32_t)p->expected;
@@ -40,7 +45,7 @@ static void answer(struct memory_handle *h, struct memory_op *p) {
 		op->value = k ? slice_of(k->value, k->value_bytes) : slice_of(NULL, 0);
 	}
 	op->revision = p->revision;
-	free(p->text);
+	op_free(p);
 	h->calling++;
 	op->done(op, e);
 	h->calling--;
@@ -94,7 +99,8 @@ static enum err copy_text(struct memory_op *p, const char *text, size_t max, str
 static void ask(struct coord *c, struct coord_op *op, enum memory_kind kind, const char *text,
                 struct slice value, uint64_t expected) {
 	struct memory_handle *h = memory_handle_of(c);
-	struct memory_op *p = (struct memory_op *)(void *)op->driver;
+	struct memory_op *p = malloc(sizeof *p);
+	if (!p) p = (struct memory_op *)(void *)op->driver;
 	*p = (struct memory_op){.op = op, .kind = kind, .expected = expected};
 	op->revision = 0;
 	op->value = slice_of(NULL, 0);
@@ -130,5 +136,5 @@ void memory_op_expire(struct coord *c, const struct coord_node *observed, struct
 
 void memory_op_drop(struct list *ops) {
 	for (struct list_node *n; (n = list_pop_front(ops));)
-		free(CONTAINER_OF(n, struct memory_op, node)->text);
+		op_free(CONTAINER_OF(n, struct memory_op, node));
 }

@@ -19,7 +19,7 @@ enum memory_kind {
 	MEMORY_BEAT,
 	MEMORY_EXPIRE
 };
-/* Lives in coord_op.driver. */
+/* Beside the coord_op; inside it where memory ran out (see embedded_private.h). */
 struct memory_op {
 	struct list_node node;
 	struct coord_op *op;
