@@ -176,6 +176,7 @@ static void cell_init(struct host *h, struct host_cell *c, int index) {
 	c->self = -1;
 	c->wait_seq = c->wait_until_ns = UINT64_MAX;
 	list_init(&c->idle_ops);
+	list_init(&c->busy_ops);
 	list_init(&c->in_flight);
 	list_init(&c->waits);
 	buf_init(&c->looked_up, VALUE_MAX_BYTES);
@@ -193,7 +194,10 @@ static void end_reading(struct host_cell *c) {
 static void cell_stop(struct host_cell *c) {
 	host_waits_end(c);
 	end_reading(c);
-	if (c->store) c->store->ops->close(c->store);
+	if (c->store && c->host->crash_store)
+		c->host->crash_store(c->store);
+	else if (c->store)
+		c->store->ops->close(c->store);
 	cell_free(c->core);
 	host_ops_free(c);
 	buf_done(&c->looked_up);
@@ -290,9 +294,10 @@ void host_free(struct host *h) {
 	free(h);
 }
 
-void host_crash(struct host *h) {
+void host_crash(struct host *h, void (*crash_store)(struct store *s)) {
 	if (!h) return;
-	give_back(h);
+	h->coord = NULL;
+	h->crash_store = crash_store;
 	host_free(h);
 }
 

@@ -47,9 +47,9 @@ MUST enum err host_new(struct io *io, const struct host_options *options, struct
  * the disk; proposals in flight end ERR_OUTCOME_UNKNOWN, those not begun ERR_NOT_HOME: their
  * `done` runs where reply_to still does. No other thread may call in any more. */
 void host_free(struct host *h);
-/* After sim_crash: frees the host; the stores and coord are the caller's again, who crashes them.
- * A store operation that was under way must not call back any more. */
-void host_crash(struct host *h);
+/* After sim_crash, and after coord's handle was dropped: frees the host; crash_store lets go of
+ * each store in place of its close (store_memory_crash, store_local_crash). */
+void host_crash(struct host *h, void (*crash_store)(struct store *s));
 
 /* [any] Hands a proposal to the cell's owner. p->done is called on `reply_to`'s loop. */
 void host_propose(struct host *h, int cell, struct proposal *p, struct io *reply_to);

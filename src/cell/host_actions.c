@@ -17,6 +17,7 @@ int host_replica(const struct host_cell *c, int region) {
 
 static void op_release(struct host_op *o) {
 	struct host_cell *c = o->cell;
+	list_remove(&c->busy_ops, &o->node);
 	buf_reset(&o->bytes);
 	buf_shrink(&o->bytes);
 	if (c->idle_ops.count < HOST_OPS_KEPT)
@@ -25,9 +26,17 @@ static void op_release(struct host_op *o) {
 		free(o);
 }
 
+static void free_all(struct list *ops) {
+	for (struct list_node *node; (node = list_pop_front(ops));) {
+		struct host_op *o = CONTAINER_OF(node, struct host_op, node);
+		buf_done(&o->bytes);
+		free(o);
+	}
+}
+
 void host_ops_free(struct host_cell *c) {
-	LIST_EACH (&c->idle_ops, node) free(CONTAINER_OF(node, struct host_op, node));
-	list_init(&c->idle_ops);
+	free_all(&c->idle_ops);
+	free_all(&c->busy_ops);
 }
 
 void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err) {
@@ -63,6 +72,7 @@ static struct host_op *op_new(struct host_cell *c, enum cell_store_op kind, stru
 	struct list_node *node = list_pop_front(&c->idle_ops);
 	struct host_op *o = node ? CONTAINER_OF(node, struct host_op, node) : calloc(1, sizeof *o);
 	if (o) {
+		list_push_back(&c->busy_ops, &o->node);
 		o->op.done = on_store_done;
 		o->cell = c;
 		o->kind = kind;

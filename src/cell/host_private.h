@@ -81,7 +81,7 @@ struct host_wait_ticket {
 /* One operation of the store; everything it was given lives here until it is done. */
 struct host_op {
 	struct store_op op;
-	struct list_node node; /* cell->idle_ops */
+	struct list_node node; /* cell->idle_ops or busy_ops */
 	struct host_cell *cell;
 	enum cell_store_op kind;
 	uint64_t since_ns;
@@ -107,7 +107,7 @@ struct host_cell {
 	struct store_reader *reader;
 	struct buf looked_up;
 	void *exports[CELL_REPLICAS_MAX];
-	struct list idle_ops;
+	struct list idle_ops, busy_ops;
 	struct list in_flight; /* host_ticket */
 	bool proposed;         /* in this turn: a flush is owed */
 
@@ -156,6 +156,7 @@ struct host {
 	void *arg;
 	bool changed; /* on_change is owed */
 	bool started;
+	void (*crash_store)(struct store *s); /* see host_crash; NULL: close */
 
 	/* host_actions.c: one cell is fed at a time */
 	bool feeding;

@@ -1,6 +1,5 @@
 /* The host with one cell on a real loop, used by several threads as a node's workers use it.
  * Runs under ThreadSanitizer too. */
-#include <cmocka.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/log.h"
 #include "cell/host.h"

@@ -1,12 +1,13 @@
 /* Links over the simulated network: two regions that should, and peers that should not, get
  * to speak with each other. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/log.h"

@@ -1,9 +1,10 @@
 /* Tokens: what we signed comes back; nothing else does. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "cell/token.h"
 
