@@ -59,7 +59,7 @@ static uint32_t mark_column(yaml_mark_t m) {
 
 static void note_duplicate(struct doc *d, const struct doc_node *first,
                            const struct doc_node *again) {
-	doc_error_key(d, again, "stands twice; it is in line %u already, expected once", first->key_line);
+	doc_error_key(d, again, "is given twice, first in line %u; expected once", first->key_line);
 }
 
 /* The earlier child of that key; a map is filled on the way when one is given. */
@@ -234,7 +234,7 @@ static enum err note_syntax(struct builder *b, struct slice yaml) {
 	                           : "";
 	if (p->context)
 		mistake_add(&b->doc->mistakes, mark_line(at), mark_column(at),
-		            "not YAML: %s, %s that begins in line %u%s", problem, p->context,
+		            "not YAML: %s (%s, line %u)%s", problem, p->context,
 		            mark_line(p->context_mark), hint);
 	else
 		mistake_add(&b->doc->mistakes, mark_line(at), mark_column(at), "not YAML: %s%s", problem,
@@ -300,6 +300,8 @@ enum err doc_parse(struct doc *d, struct slice yaml) {
 		mistake_add(&d->mistakes, 1, 1, "%zu bytes; expected at most 64 MiB", yaml.len);
 		return ERR_TOO_LARGE;
 	}
+	if (slice_starts(yaml, SLICE_LIT("\xef\xbb\xbf"))) /* a byte order mark would shift line 1 */
+		yaml = slice_of(yaml.ptr + 3, yaml.len - 3);
 	if (yaml.len == 0) return ERR_OK;
 	if (!utf8_valid(yaml)) {
 		note_bad_utf8(d, yaml);

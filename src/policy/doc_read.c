@@ -40,8 +40,9 @@ static void path_add(struct text *t, const struct doc_node *n) {
 	text_add(t, "[%u]", index);
 }
 
-static void error_at(struct doc *d, uint32_t line, uint32_t column, const struct doc_node *n,
-                     const char *format, va_list args) {
+static void PRINTF_LIKE(5, 0) error_at(struct doc *d, uint32_t line, uint32_t column,
+                                       const struct doc_node *n, const char *format,
+                                       va_list args) {
 	if (mistakes_full(&d->mistakes)) return;
 	struct text path = {.len = 0};
 	path_add(&path, n);
@@ -233,7 +234,7 @@ bool doc_read_value(struct doc *d, const struct doc_node *n, const struct field 
 	for (int i = 0; f->type == FIELD_CHOICE && f->choices[i]; i++)
 		suggestion_offer(&guess, slice_str(f->choices[i]));
 	struct text want = expectation(f);
-	doc_error(d, n, "%s stands here%s; expected %s", doc_found(n).text,
+	doc_error(d, n, "found %s%s; expected %s", doc_found(n).text,
 	          suggestion_text(&guess).text, want.chars);
 	return false;
 }

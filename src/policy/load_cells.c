@@ -5,7 +5,7 @@ static const char *const mode_words[] = {[CELL_ASYNC] = "async", [CELL_SYNC] = "
 static const char *const partition_words[] = {
 	[PARTITION_CONSISTENCY] = "consistency", [PARTITION_AVAILABILITY] = "availability", NULL};
 
-enum { SLA_DEFAULT_MS = 500, COPIES_DEFAULT = 2 };
+enum { SLA_DEFAULT_MS = 500, COPIES_DEFAULT = 2, MODE_UNSAID = -1 };
 
 struct cell_source {
 	const struct doc_node *replicas, *copies;
@@ -37,27 +37,33 @@ static const struct field cell_fields[] = {
 
 /* How many copies a sync cell waits for; the home counts as one. */
 static void load_copies(struct load *l, const struct doc_node *copies, struct policy_cell *cell) {
-	static const struct field number = {.type = FIELD_NUMBER, .min = 1, .max = POLICY_REPLICAS_MAX};
+	static const struct field number = {
+		.type = FIELD_NUMBER,
+		.min = 1,
+		.max = POLICY_REPLICAS_MAX,
+		.expected = "a whole number, from 2 to the number of replicas",
+	};
 	uint64_t count = COPIES_DEFAULT;
 	if (copies && !doc_read_value(&l->doc, copies, &number, &count)) return;
 	cell->copies = (int)count;
 	if (cell->replica_count < 2) return; /* said at the replicas */
 	if (count < 2)
 		doc_error(&l->doc, copies,
-		          "'1' stands here; the home itself counts as one, so nothing would outlive it: "
-		          "expected 2 to %d, or mode: async", cell->replica_count);
+		          "found '1': the home itself counts as one, so nothing would outlive it; "
+		          "expected 2 or more, or mode: async");
 	else if ((int)count > cell->replica_count)
 		doc_error(&l->doc, copies,
-		          "'%d' stands here, but the cell has %d replicas; expected 2 to %d", (int)count,
-		          cell->replica_count, cell->replica_count);
+		          "found '%d', but the cell has %d replicas; expected at most that many", (int)count,
+		          cell->replica_count);
 }
 
 static void load_cell(struct load *l, const struct doc_node *map, struct policy_cell *cell) {
-	struct cell_source source = {.mode = CELL_ASYNC,
+	struct cell_source source = {.mode = MODE_UNSAID,
 	                             .on_partition = PARTITION_CONSISTENCY,
 	                             .replication_sla_ms = SLA_DEFAULT_MS};
 	doc_read(&l->doc, map, cell_fields, &source);
-	cell->mode = (enum cell_mode)source.mode;
+	bool mode_wrong = source.mode == MODE_UNSAID && doc_child(map, "mode");
+	cell->mode = source.mode == CELL_SYNC ? CELL_SYNC : CELL_ASYNC;
 	cell->on_partition = (enum partition_choice)source.on_partition;
 	cell->replication_sla_ms = source.replication_sla_ms;
 	cell->copies = 1;
@@ -68,11 +74,12 @@ static void load_cell(struct load *l, const struct doc_node *map, struct policy_
 		cell->replica_set |= (region_set)1 << cell->replicas[i];
 	if (source.replicas->count == 0)
 		doc_error(&l->doc, source.replicas, "the list is empty; expected at least one region");
-	if ((uint32_t)cell->replica_count != source.replicas->count) return;
+	/* What follows from a mistake that was noted is not worth a second one. */
+	if (mode_wrong || (uint32_t)cell->replica_count != source.replicas->count) return;
 	if (cell->mode == CELL_SYNC) {
 		if (cell->replica_count == 1)
 			doc_error(&l->doc, source.replicas,
-			          "one region stands here, but mode: sync acknowledges when a second one has "
+			          "found one region, but mode: sync acknowledges when a second one has "
 			          "the write; expected 2 or more, or mode: async");
 		load_copies(l, source.copies, cell);
 	} else if (source.copies) {

@@ -29,7 +29,7 @@ int load_regions(struct load *l, const struct doc_node *list, int max, int *out,
                  const struct doc_node **items) {
 	static const struct field item = {.type = FIELD_SCALAR, .expected = "the name of a region"};
 	if (list->count > (uint32_t)max) {
-		doc_error(&l->doc, list, "%u regions stand here; expected at most %d", list->count, max);
+		doc_error(&l->doc, list, "found %u regions; expected at most %d", list->count, max);
 		return 0;
 	}
 	int count = 0;
@@ -40,7 +40,7 @@ int load_regions(struct load *l, const struct doc_node *list, int max, int *out,
 		int region = load_reference(l, text, "region", &l->own->regions, l->regions);
 		if (region < 0) continue;
 		if (seen & (region_set)1 << region) {
-			doc_error(&l->doc, c, "%s stands twice in the list; expected each region once",
+			doc_error(&l->doc, c, "%s is listed twice; expected each region once",
 			          show(c->text).text);
 			continue;
 		}
@@ -112,13 +112,13 @@ static bool parse_degrees(struct slice text, double limit, double *out) {
 static void load_degrees(struct load *l, const struct doc_node *n, const char *what, double limit,
                          double *out) {
 	if (n->kind == DOC_SCALAR && parse_degrees(n->text, limit, out)) return;
-	doc_error(&l->doc, n, "%s stands here; expected the %s in degrees, %.0f to %.0f",
+	doc_error(&l->doc, n, "found %s; expected the %s in degrees, %.0f to %.0f",
 	          doc_found(n).text, what, -limit, limit);
 }
 
 static void load_location(struct load *l, const struct doc_node *list, struct policy_region *r) {
 	if (list->count != 2) {
-		doc_error(&l->doc, list, "%u numbers stand here; expected [latitude, longitude]",
+		doc_error(&l->doc, list, "found a list of %u; expected [latitude, longitude]",
 		          list->count);
 		return;
 	}
@@ -183,7 +183,7 @@ static region_set all_regions(const struct policy *p) {
 static region_set load_residency_regions(struct load *l, const struct doc_node *n) {
 	if (n->kind == DOC_SCALAR && slice_is(n->text, "all")) return all_regions(l->policy);
 	if (n->kind != DOC_SEQUENCE) {
-		doc_error(&l->doc, n, "%s stands here; expected a list of regions, or all",
+		doc_error(&l->doc, n, "found %s; expected a list of regions, or all",
 		          doc_found(n).text);
 		return 0;
 	}

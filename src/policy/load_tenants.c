@@ -38,7 +38,7 @@ static const struct field tenant_fields[] = {
 	TENANT_FIELD("consistency", FIELD_SCALAR, consistency, .expected = CONSISTENCY_EXPECTED),
 	{.key = "preferences", .type = FIELD_GROUP, .fields = preference_fields},
 	TENANT_FIELD("attributes", FIELD_MAPPING, attributes, .min = 0),
-	TENANT_FIELD("keys", FIELD_SEQUENCE, keys, .expected = "a list of \"sha256:...\""),
+	TENANT_FIELD("keys", FIELD_ANY, keys, .required = false),
 	{NULL},
 };
 
@@ -136,7 +136,7 @@ static void load_key(struct load *l, const struct doc_node *n, int tenant) {
 	uint32_t slot = policy_key_slot(own, hash);
 	if (own->key_slots[slot]) {
 		int other = own->key_tenants[own->key_slots[slot] - 1];
-		doc_error(&l->doc, n, "this key stands at tenant '%s' already; expected each key once",
+		doc_error(&l->doc, n, "this key belongs to tenant '%s' already; expected each key once",
 		          l->policy->tenants[other].name);
 		return;
 	}
@@ -146,6 +146,11 @@ static void load_key(struct load *l, const struct doc_node *n, int tenant) {
 
 static void load_keys(struct load *l, const struct doc_node *list, struct policy_tenant *t,
                       int tenant) {
+	if (list->kind != DOC_SEQUENCE) {
+		doc_error(&l->doc, list, "found no list (not shown, it may be a key); expected a list of "
+		          "\"sha256:\" and 64 digits 0-9 a-f");
+		return;
+	}
 	if (list->count > TENANT_KEYS_MAX)
 		doc_error_key(&l->doc, list, "%u keys; expected at most %d", list->count, TENANT_KEYS_MAX);
 	uint32_t first = l->own->key_count;
@@ -170,6 +175,16 @@ static bool reserve_keys(struct load *l) {
 	return own->key_slots && own->key_hashes && own->key_tenants;
 }
 
+static void load_consistency(struct load *l, const struct doc_node *n, struct policy_tenant *t) {
+	if (consistency_parse(n->text, &t->consistency, &t->bounded_ms) == ERR_OK) return;
+	struct suggestion guess = suggestion_start(n->text);
+	suggestion_offer(&guess, SLICE_LIT("strong"));
+	suggestion_offer(&guess, SLICE_LIT("session"));
+	suggestion_offer(&guess, SLICE_LIT("eventual"));
+	doc_error(&l->doc, n, "found %s%s; expected " CONSISTENCY_EXPECTED, show(n->text).text,
+	          suggestion_text(&guess).text);
+}
+
 /* --- tenants ------------------------------------------------------------------------------------ */
 
 static void load_tenant(struct load *l, const struct doc_node *map, struct policy_tenant *t,
@@ -189,10 +204,7 @@ static void load_tenant(struct load *l, const struct doc_node *map, struct polic
 	t->cell = cell;
 	bool placed = residency >= 0 && cell >= 0;
 	if (placed) check_residency(l, source.cell, t);
-	if (source.consistency &&
-	    consistency_parse(source.consistency->text, &t->consistency, &t->bounded_ms))
-		doc_error(&l->doc, source.consistency, "%s stands here; expected " CONSISTENCY_EXPECTED,
-		          show(source.consistency->text).text);
+	if (source.consistency) load_consistency(l, source.consistency, t);
 	if (source.preferred) load_preferred(l, source.preferred, t, placed);
 	if (source.attributes) load_attributes(l, source.attributes, t);
 	if (source.keys) load_keys(l, source.keys, t, index);

@@ -93,7 +93,7 @@ void suggestion_offer(struct suggestion *s, struct slice candidate) {
 	size_t shorter = s->wanted.len + candidate.len - longer;
 	if ((int)(longer - shorter) >= s->distance) return;
 	int distance = edit_distance(s->wanted, candidate);
-	if (distance >= s->distance) return;
+	if (distance >= s->distance || distance >= (int)shorter) return;
 	s->distance = distance;
 	s->best = candidate;
 }
@@ -101,6 +101,6 @@ void suggestion_offer(struct suggestion *s, struct slice candidate) {
 struct shown suggestion_text(const struct suggestion *s) {
 	struct shown out = {""};
 	if (s->best.len == 0) return out;
-	snprintf(out.text, sizeof out.text, "; did you mean '" SLICE_FMT "'?", SLICE_ARG(s->best));
+	snprintf(out.text, sizeof out.text, " (did you mean '" SLICE_FMT "'?)", SLICE_ARG(s->best));
 	return out;
 }

@@ -34,5 +34,5 @@ struct suggestion {
 };
 struct suggestion suggestion_start(struct slice wanted);
 void suggestion_offer(struct suggestion *s, struct slice candidate);
-/* "; did you mean 'x'?" or "". */
+/* " (did you mean 'x'?)" or "". */
 struct shown suggestion_text(const struct suggestion *s);

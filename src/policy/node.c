@@ -170,7 +170,7 @@ static void load_address(struct doc *d, const struct doc_node *n, struct node_ad
 	out->host = "";
 	if (!n) return;
 	if (!address_parse(n->text, &host, &port)) {
-		doc_error(d, n, "%s stands here; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
+		doc_error(d, n, "found %s; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
 		          "\"[::1]:7101\", port 1 to 65535", doc_found(n).text);
 		return;
 	}
@@ -187,7 +187,7 @@ static void check_addresses(struct doc *d, const struct doc_node *section) {
 			if (a->kind != DOC_SCALAR || a->text.len == 0) continue;
 			const struct doc_node *other = map_get(&seen, a->text);
 			if (other)
-				doc_error(d, a, "%s stands in line %u already; expected an address of its own",
+				doc_error(d, a, "%s is used in line %u already; expected an address of its own",
 				          show(a->text).text, other->line);
 			else if (map_put(&seen, a->text, (void *)(uintptr_t)a)) d->no_memory = true;
 		}
@@ -245,7 +245,7 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 		return;
 	}
 	if (d->root->kind != DOC_MAPPING) {
-		doc_error(d, d->root, "%s stands here; expected a mapping with cluster, region, regions ...",
+		doc_error(d, d->root, "found %s; expected a mapping with cluster, region, regions ...",
 		          doc_found(d->root).text);
 		return;
 	}
@@ -329,7 +329,7 @@ enum err node_config_check(const struct node_config *c, const char *file, const 
 	for (int i = 0; same && i < c->region_count; i++) {
 		if (strcmp(c->regions[i].name, p->regions[i].name) == 0) continue;
 		mistake_add(&m, own->regions[i].line, own->regions[i].column,
-		            "regions.%s: stands where the policy has '%s'; expected the policy's order",
+		            "regions.%s: found where the policy has '%s'; expected the policy's order",
 		            c->regions[i].name, p->regions[i].name);
 		same = false; /* all that follow are out of order too */
 	}

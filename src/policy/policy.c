@@ -63,7 +63,7 @@ static void load_sections(struct load *l) {
 	}
 	if (root->kind != DOC_MAPPING) {
 		doc_error(&l->doc, root,
-		          "%s stands here; expected the keys regions, residency, cells and tenants",
+		          "found %s; expected the keys regions, residency, cells and tenants",
 		          doc_found(root).text);
 		return;
 	}
