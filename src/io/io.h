@@ -139,5 +139,6 @@ void io_conn_resume(struct io_conn *c);
 const char *io_conn_peer(const struct io_conn *c);
 /* No callback afterwards; frees when it may. With `flush`, what is pending is still sent
  * and the sending side shut down; then the peer's end is awaited (what it still sends is
- * thrown away), so that no reset overtakes our last bytes. All bounded by 5 s. NULL is fine. */
+ * thrown away), so that no reset overtakes our last bytes. All bounded by 5 s. Where pending
+ * bytes are dropped the peer gets a reset, not an orderly end. NULL is fine. */
 void io_conn_close(struct io_conn *c, bool flush);

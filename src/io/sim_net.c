@@ -219,8 +219,9 @@ void sim_conn_close(struct io_conn *base, bool flush) {
 			sim_event_at(s, &e->linger,
 			             s->now_ns + (uint64_t)IO_FLUSH_MAX_MS * 1000000u);
 		} else {
-			/* Unread bytes make a kernel answer with a reset. */
-			bool is_rude = !flush && e->inbox_bytes;
+			/* Unread bytes make a kernel answer with a reset, and so do we when we cut
+			 * off what is pending. */
+			bool is_rude = !flush && (e->inbox_bytes || e->pending.len);
 			drop_pending(e);
 			send_segment(e, is_rude ? SIM_RESET : SIM_FIN, (struct slice){0});
 		}

@@ -54,11 +54,14 @@ static void on_closed(uv_handle_t *handle) {
 	free(handle->data);
 }
 
+/* What is cut off in the middle ends in a reset: an end that looks orderly would make the peer
+ * take the first part for the whole. */
 void uv_conn_destroy(struct uv_conn *c) {
 	c->base.handler = (struct io_conn_handler){0};
 	forget_state(c);
 	list_remove(&c->io->conns, &c->node);
-	uv_close((uv_handle_t *)&c->tcp, on_closed);
+	if (!c->out || uv_tcp_close_reset(&c->tcp, on_closed) != 0)
+		uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
 
 void uv_conns_destroy(struct uv_io *io) {
@@ -116,6 +119,16 @@ static void on_lingering_read(struct uv_conn *c, ssize_t n) {
 	if (n != UV_EOF || !c->out) uv_conn_destroy(c);
 }
 
+/* libuv says "end" for a reset that comes together with the last bytes. */
+static enum err end_of(struct uv_conn *c) {
+	uv_os_fd_t fd;
+	int error = 0;
+	socklen_t len = sizeof error;
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0) return ERR_CLOSED;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) return ERR_CLOSED;
+	return error ? err_of_uv(-error) : ERR_OK;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 	struct uv_conn *c = stream->data;
 	if (n == 0) return;
@@ -134,8 +147,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 		return;
 	}
 	c->stopped = true;
-	if (n != UV_EOF) c->broken = true;
-	conn_end(c, n == UV_EOF ? ERR_OK : err_of_uv((int)n));
+	enum err why = n == UV_EOF ? end_of(c) : err_of_uv((int)n);
+	c->broken |= why != ERR_OK;
+	conn_end(c, why);
 }
 
 static void conn_read(struct uv_conn *c) {

@@ -61,6 +61,10 @@ static void lane_release(struct uv_lane *lane) {
 
 static void on_finished(struct io_post *post) {
 	struct uv_lane *lane = CONTAINER_OF(post, struct uv_lane, post);
+	if (lane->dead) {
+		lane_release(lane);
+		return;
+	}
 	pthread_mutex_lock(&lane->lock);
 	lane->posted = false;
 	list_take(&lane->saying, &lane->finished);
@@ -123,11 +127,13 @@ static void lane_join(struct uv_lane *lane) {
 	lane->dead = true;
 }
 
-/* A post that is under way still points at the lane: the lane then goes when it arrives. */
+/* A post that is under way still points at the lane: the lane then goes when it arrives. Jobs
+ * belong to their owners from here on and are not touched again. */
 void uv_io_lane_free(struct io_lane *base) {
 	struct uv_lane *lane = (struct uv_lane *)base;
 	lane_join(lane);
 	list_init(&lane->saying);
+	list_init(&lane->finished);
 	if (!lane->posted && !lane->in_say) lane_release(lane);
 }
 

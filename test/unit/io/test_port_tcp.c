@@ -264,6 +264,28 @@ static void closing_with_flush_delivers_all(void **state) {
 	pair_done(&t);
 }
 
+/* The peer must not take the first part for the whole. */
+static void what_is_cut_off_ends_in_a_reset(void **state) {
+	enum { LARGE = 8 << 20 };
+	struct pair t;
+	pair_init(&t, *state);
+	t.keeps_closed = true;
+	pair_connect(&t);
+	io_conn_set_limit(t.client.conn, LARGE);
+	uint8_t *bytes = pattern(LARGE);
+	assert_int_equal(write_bytes(&t.client, bytes, LARGE), ERR_OK);
+	assert_true(io_conn_pending(t.client.conn) > 0);
+	io_conn_close(t.client.conn, false);
+	t.client.conn = NULL;
+	t.server.stops_on_end = true;
+	io_conn_open(t.server.conn, &side_handler, &t.server);
+	port_run(t.p);
+	assert_int_equal(t.server.why, ERR_CLOSED);
+	assert_true(t.server.got.len < LARGE);
+	free(bytes);
+	pair_done(&t);
+}
+
 /* The answer "too large" must arrive although its sender reads no further. */
 static void a_flushed_answer_survives_unread_input(void **state) {
 	enum { LARGE = 3 << 20 };
@@ -288,7 +310,7 @@ static void a_flushed_answer_survives_unread_input(void **state) {
 
 static void a_flush_that_nobody_reads_is_bounded(void **state) {
 	struct port *p = *state;
-	enum { LARGE = 3 << 20 };
+	enum { LARGE = 16 << 20 };
 	struct pair t;
 	pair_init(&t, p);
 	t.keeps_closed = true;
@@ -448,6 +470,7 @@ int main(void) {
 		ON_BOTH(small_writes_queue_in_order),
 		ON_BOTH(closing_inside_on_data_is_fine),
 		ON_BOTH(closing_with_flush_delivers_all),
+		ON_BOTH(what_is_cut_off_ends_in_a_reset),
 		ON_BOTH(a_flushed_answer_survives_unread_input),
 		ON_BOTH(a_flush_that_nobody_reads_is_bounded), /* takes its 5 s */
 		ON_BOTH(the_other_side_may_end_first),

@@ -99,6 +99,25 @@ static void another_thread_stops_the_loop(void **state) {
 
 static void ping(struct io_post *post) {}
 
+static void do_nothing(struct io_job *job) {}
+
+static void must_not_be_told(struct io_job *job) {
+	fail();
+}
+
+/* The news of finished jobs is under way to the loop when the lane goes. */
+static void a_lane_goes_while_news_is_under_way(void **state) {
+	struct port *p = *state;
+	struct io_lane *lane = io_lane_new(p->client, "lane");
+	struct io_job *job = calloc(1, sizeof *job);
+	*job = (struct io_job){.run = do_nothing, .done = must_not_be_told};
+	io_lane_submit(lane, job);
+	usleep(20000);
+	io_lane_free(lane);
+	free(job);
+	port_run_for(p, 10 * MS);
+}
+
 static void what_is_open_goes_with_the_loop(void **state) {
 	struct io *io = io_uv_new();
 	struct io_listener *l;
@@ -309,6 +328,7 @@ int main(void) {
 		ON_UV(many_threads_post),
 		ON_UV(no_wake_up_is_lost),
 		ON_UV(another_thread_stops_the_loop),
+		ON_UV(a_lane_goes_while_news_is_under_way),
 		ON_UV(what_is_open_goes_with_the_loop),
 		ON_UV(two_listeners_share_a_port),
 		ON_UV(without_descriptors_clients_wait),
