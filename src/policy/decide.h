@@ -2,7 +2,7 @@
  * the same policy, world and request give the same decision, so that it can be
  * explained, replayed and tested.
  *
- * Order: residency → tenant preferences → rules (none yet: the seam is rules_apply in
+ * Order: residency → tenant preferences → rules (none yet: the seam is struct plan in
  * decide.c) → the cell's placement → world filters. Each step only narrows `allowed`.
  */
 #pragma once

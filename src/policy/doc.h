@@ -43,6 +43,8 @@ void doc_done(struct doc *d);
 /* Builds the tree. ERR_INVALID, ERR_TOO_LARGE: no tree, the mistake is noted. ERR_NO_MEMORY.
  * A key that stands twice is noted, its second value dropped, and the tree stands. */
 MUST enum err doc_parse(struct doc *d, struct slice yaml);
+/* Its first step: size, UTF-8, no directives. ERR_INVALID, ERR_TOO_LARGE: noted. */
+MUST enum err doc_check_bytes(struct doc *d, struct slice yaml);
 /* Reports all mistakes. ERR_NO_MEMORY if that ever happened, ERR_INVALID if any was noted. */
 MUST enum err doc_finish(struct doc *d, void (*report)(void *arg, const struct policy_error *e),
                          void *arg);

@@ -5,7 +5,6 @@
 
 #include "base/assert.h"
 #include "base/map.h"
-#include "base/parse.h"
 #include "policy/doc.h"
 
 enum { PAIRWISE_MAX = 12 }; /* keys of a mapping that are compared pair by pair; a map above */
@@ -242,46 +241,6 @@ static enum err note_syntax(struct builder *b, struct slice yaml) {
 	return ERR_INVALID;
 }
 
-/* --- what we refuse before libyaml sees it ---------------------------------------------- */
-
-static void note_bad_utf8(struct doc *d, struct slice yaml) {
-	uint32_t line = 1;
-	struct slice rest = yaml, text;
-	while (utf8_valid(text = slice_cut(&rest, '\n'))) line++;
-	uint32_t column = 1;
-	for (size_t n = 1; text.len; column++) {
-		for (n = 1; n <= 4 && n <= text.len && !utf8_valid(slice_of(text.ptr, n));) n++;
-		if (n > 4 || n > text.len) break;
-		text = slice_of(text.ptr + n, text.len - n);
-	}
-	mistake_add(&d->mistakes, line, column, "the byte 0x%02x is not UTF-8; expected UTF-8 text",
-	            text.ptr[0]);
-}
-
-static bool ends_line(struct slice before) {
-	if (before.len == 0) return true;
-	const uint8_t *end = before.ptr + before.len;
-	if (end[-1] == '\n' || end[-1] == '\r') return true;
-	if (before.len >= 2 && end[-2] == 0xc2 && end[-1] == 0x85) return true;
-	return before.len >= 3 && end[-3] == 0xe2 && end[-2] == 0x80 && (end[-1] & 0xfe) == 0xa8;
-}
-
-/* Directives change the meaning of what follows, and libyaml's time for them is quadratic. */
-static bool has_directive(struct doc *d, struct slice yaml) {
-	const uint8_t *end = yaml.ptr + yaml.len, *p = yaml.ptr;
-	while (p < end && (p = memchr(p, '%', (size_t)(end - p)))) {
-		if (ends_line(slice_of(yaml.ptr, (size_t)(p - yaml.ptr)))) {
-			uint32_t line = 1;
-			for (const uint8_t *q = yaml.ptr; q < p; q++) line += *q == '\n';
-			mistake_add(&d->mistakes, line, 1,
-			            "a line begins with '%%'; directives are not taken here, remove it");
-			return true;
-		}
-		p++;
-	}
-	return false;
-}
-
 static enum err build_all(struct builder *b, struct slice yaml) {
 	bool end = false;
 	enum err err = ERR_OK;
@@ -296,18 +255,11 @@ static enum err build_all(struct builder *b, struct slice yaml) {
 }
 
 enum err doc_parse(struct doc *d, struct slice yaml) {
-	if (yaml.len > DOC_BYTES_MAX) {
-		mistake_add(&d->mistakes, 1, 1, "%zu bytes; expected at most 64 MiB", yaml.len);
-		return ERR_TOO_LARGE;
-	}
+	enum err err = doc_check_bytes(d, yaml);
+	if (err) return err;
 	if (slice_starts(yaml, SLICE_LIT("\xef\xbb\xbf"))) /* a byte order mark would shift line 1 */
 		yaml = slice_of(yaml.ptr + 3, yaml.len - 3);
 	if (yaml.len == 0) return ERR_OK;
-	if (!utf8_valid(yaml)) {
-		note_bad_utf8(d, yaml);
-		return ERR_INVALID;
-	}
-	if (has_directive(d, yaml)) return ERR_INVALID;
 	struct builder b = {.doc = d};
 	if (!yaml_parser_initialize(&b.parser)) {
 		d->no_memory = true;
@@ -315,7 +267,7 @@ enum err doc_parse(struct doc *d, struct slice yaml) {
 	}
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b.parser, yaml.ptr, yaml.len);
-	enum err err = build_all(&b, yaml);
+	err = build_all(&b, yaml);
 	yaml_parser_delete(&b.parser);
 	if (err) d->root = NULL;
 	if (err == ERR_NO_MEMORY) d->no_memory = true;

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/parse.h"
 #include "policy/doc.h"
+#include "policy/node_private.h"
 
 enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 #define KIB ((uint64_t)1 << 10)
@@ -16,15 +17,6 @@ enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 #define GIB ((uint64_t)1 << 30)
 #define SECOND ((uint64_t)1000)
 #define HOUR (3600 * SECOND)
-
-struct node_position {
-	uint32_t line, column;
-};
-/* Behind struct node_config: its memory, and where its regions stand in the file. */
-struct node_private {
-	struct arena arena;
-	struct node_position section, *regions; /* keys */
-};
 
 /* What is read before it is checked; config first, so that the tables reach both. */
 struct node_source {
@@ -298,40 +290,4 @@ void node_config_free(struct node_config *c) {
 	arena_done(&c->private->arena);
 	free(c->private);
 	free(c);
-}
-
-enum err node_config_check(const struct node_config *c, const char *file, const struct policy *p,
-                           void (*report)(void *arg, const struct policy_error *e), void *arg) {
-	struct mistakes m;
-	mistakes_init(&m, file);
-	const struct node_private *own = c->private;
-	bool same = c->region_count == p->region_count;
-	for (int i = 0; i < c->region_count; i++) {
-		struct slice name = slice_str(c->regions[i].name);
-		if (policy_find_region(p, name) >= 0) continue;
-		same = false;
-		struct suggestion guess = suggestion_start(name);
-		for (int j = 0; j < p->region_count; j++)
-			suggestion_offer(&guess, slice_str(p->regions[j].name));
-		mistake_add(&m, own->regions[i].line, own->regions[i].column,
-		            "regions.%s: the policy has no such region%s; expected the regions of the policy",
-		            c->regions[i].name, suggestion_text(&guess).text);
-	}
-	for (int j = 0; j < p->region_count; j++) {
-		bool found = false;
-		for (int i = 0; i < c->region_count && !found; i++)
-			found = strcmp(c->regions[i].name, p->regions[j].name) == 0;
-		if (found) continue;
-		same = false;
-		mistake_add(&m, own->section.line, own->section.column,
-		            "regions: '%s' of the policy is missing; expected its addresses", p->regions[j].name);
-	}
-	for (int i = 0; same && i < c->region_count; i++) {
-		if (strcmp(c->regions[i].name, p->regions[i].name) == 0) continue;
-		mistake_add(&m, own->regions[i].line, own->regions[i].column,
-		            "regions.%s: found where the policy has '%s'; expected the policy's order",
-		            c->regions[i].name, p->regions[i].name);
-		same = false; /* all that follow are out of order too */
-	}
-	return mistakes_report(&m, report, arg);
 }
