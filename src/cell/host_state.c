@@ -112,30 +112,27 @@ void host_history_publish(struct host_cell *c, const struct store_info *info) {
 	c->newest = newest;
 }
 
-static uint64_t start_epoch(struct host_shared_history *s, uint64_t i) {
-	return atomic_load_explicit(&s->starts[i].epoch, memory_order_acquire);
+static struct epoch_start start_at(struct host_shared_history *s, uint64_t i) {
+	return (struct epoch_start){
+	        .epoch = atomic_load_explicit(&s->starts[i].epoch, memory_order_acquire),
+	        .seq = atomic_load_explicit(&s->starts[i].seq, memory_order_acquire),
+	};
 }
 
-static uint64_t start_seq(struct host_shared_history *s, uint64_t i) {
-	return atomic_load_explicit(&s->starts[i].seq, memory_order_acquire);
-}
-
-/* One look, which may be torn: then it is thrown away. */
+/* One look, which may be torn: then it is thrown away. Most ask for the newest epoch, and are
+ * answered without the table. */
 static enum err look(struct host_shared_history *s, uint64_t epoch, uint64_t seq) {
 	uint64_t applied = atomic_load_explicit(&s->applied_seq, memory_order_acquire);
 	uint64_t count = atomic_load_explicit(&s->count, memory_order_acquire);
-	uint64_t next = count; /* the first epoch that is newer: mostly there is none */
-	while (next > 0 && start_epoch(s, next - 1) > epoch) next--;
-	if (count == 0) return ERR_TIMEOUT;
-	if (next == 0) /* older than what is remembered: long since agreed, if it comes before */
-		return seq < start_seq(s, 0) ? ERR_OK : ERR_DIVERGED;
-	bool newest = next == count;
-	if (start_epoch(s, next - 1) !=
-	    epoch) /* an epoch that left nothing here, or is yet to come */
-		return newest ? ERR_TIMEOUT : ERR_DIVERGED;
-	if (seq < start_seq(s, next - 1)) return ERR_DIVERGED;
-	if (!newest && seq >= start_seq(s, next)) return ERR_DIVERGED;
-	return applied >= seq ? ERR_OK : ERR_TIMEOUT;
+	struct epoch_start newest = count ? start_at(s, count - 1) : (struct epoch_start){0};
+	enum err err = ERR_OK;
+	if (epoch != newest.epoch || seq < newest.seq) {
+		struct epoch_start starts[HOST_EPOCHS_MAX];
+		for (uint64_t i = 0; i < count; i++) starts[i] = start_at(s, i);
+		const struct position last = {.epoch = newest.epoch, .seq = UINT64_MAX};
+		err = history_check(starts, (int)count, &last, epoch, seq);
+	}
+	return err == ERR_OK && applied < seq ? ERR_TIMEOUT : err;
 }
 
 enum err host_history_check(const struct host *h, int cell, uint64_t epoch, uint64_t seq) {

@@ -1,6 +1,6 @@
 /* Removes what has expired, at the home of each cell: a second's worth at a time, one cell
- * after the other. Each key is removed on condition that it is still the version that was
- * seen to be expired: one that was written anew meanwhile stays. */
+ * after the other. Each key is removed on condition that it is absent, which to the core one
+ * that has expired is: one that was written anew meanwhile stays. */
 #include <stdlib.h>
 
 #include "cell/host_private.h"
@@ -12,14 +12,12 @@ struct host_sweep {
 	struct host *host;
 	struct io_timer *timer;
 	int cell; /* under way */
-	uint64_t wall_ms;
 	struct proposal proposal;
 	struct condition conditions[SWEEP_MAX];
 	struct op ops[SWEEP_MAX];
 	int count;
 	bool full;       /* there may be more */
 	struct buf keys; /* reserved in full: its bytes do not move */
-	struct condition *looked_at;
 };
 
 static void next_cell(struct host_sweep *s);
@@ -32,41 +30,28 @@ static void on_expired(void *arg, struct slice key) {
 	const uint8_t *at = s->keys.mem + s->keys.start + s->keys.len;
 	if (buf_append_slice(&s->keys, key) != ERR_OK) return;
 	struct slice kept = slice_of(at, key.len);
-	s->conditions[s->count] = (struct condition){.kind = CONDITION_VERSION, .key = kept};
+	s->conditions[s->count] = (struct condition){.kind = CONDITION_ABSENT, .key = kept};
 	s->ops[s->count++] = (struct op){.type = OP_DELETE, .key = kept};
 }
 
-static void on_version(void *arg, enum err err, const struct entry *e, const struct position *at) {
-	struct host_sweep *s = arg;
-	bool expired = err == ERR_OK && e->expires_ms != 0 && e->expires_ms <= s->wall_ms;
-	s->looked_at->epoch = expired ? e->epoch : 0;
-	s->looked_at->seq = expired ? e->seq : 0;
+static void gather(struct host_sweep *s, struct host_cell *c) {
+	s->count = 0;
+	buf_reset(&s->keys);
+	enum err err = c->store->ops->expired(c->reader, io_wall_ms(s->host->io), SWEEP_MAX,
+	                                      on_expired, s);
+	if (err != ERR_OK) s->count = 0; /* the view is being replaced: next time */
+	s->full = s->count == SWEEP_MAX;
 }
+
+/* --- removing ------------------------------------------------------------------------------ */
+
+static void remove_all(struct host_sweep *s);
 
 static void drop(struct host_sweep *s, int index) {
 	s->count--;
 	s->conditions[index] = s->conditions[s->count];
 	s->ops[index] = s->ops[s->count];
 }
-
-static void gather(struct host_sweep *s, struct host_cell *c) {
-	const struct store_ops *ops = c->store->ops;
-	s->count = 0;
-	s->wall_ms = io_wall_ms(s->host->io);
-	buf_reset(&s->keys);
-	enum err err = ops->expired(c->reader, s->wall_ms, SWEEP_MAX, on_expired, s);
-	if (err != ERR_OK) s->count = 0; /* the view is being replaced: next time */
-	s->full = s->count == SWEEP_MAX;
-	for (int i = s->count - 1; i >= 0; i--) {
-		s->looked_at = &s->conditions[i];
-		ops->get(c->reader, s->conditions[i].key, on_version, s);
-		if (s->conditions[i].seq == 0) drop(s, i);
-	}
-}
-
-/* --- removing ------------------------------------------------------------------------------ */
-
-static void remove_all(struct host_sweep *s);
 
 static void on_removed(struct proposal *p) {
 	struct host_sweep *s = CONTAINER_OF(p, struct host_sweep, proposal);

@@ -210,7 +210,9 @@ static bool on_each(void *arg, struct slice key, const struct entry *e) {
 		return true;
 	}
 	f->count++;
-	if (sscanf((const char *)key.ptr + 4, "%d-%d", &id, &n) != 2) f->wrong++;
+	char name[32] = {0};
+	memcpy(name, key.ptr + 4, key.len - 4);
+	if (sscanf(name, "%d-%d", &id, &n) != 2) f->wrong++;
 	snprintf(expected, sizeof expected, "value %d of %d", n, id);
 	if (!slice_is(e->value, expected)) f->wrong++;
 	return true;
