@@ -124,6 +124,14 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 	return admin_new(n->io, &options, &n->admin, fault);
 }
 
+/* Another node on one of our ports would share it without a word. */
+static enum err check_ports(const struct config *c, struct fault *fault) {
+	const struct node_region *r = &c->node->regions[c->node->self];
+	enum err e = io_tcp_check(r->http.host, r->http.port, fault);
+	if (!e) e = io_tcp_check(r->admin.host, r->admin.port, fault);
+	return e ? e : io_tcp_check(r->replication.host, r->replication.port, fault);
+}
+
 static void *worker_main(void *arg) {
 	struct worker *w = arg;
 	io_run(w->io);
@@ -181,6 +189,7 @@ enum err node_open(const struct config *config, struct node **out, struct fault 
 	    .path = config->coordination, .cluster = config->node->cluster, .node = config->node->region};
 	/* Coordination first: it refuses a second process of this name before anything is opened. */
 	if (!e) e = coord_embedded_open(n->io, &coord, &n->coord, fault);
+	if (!e) e = check_ports(config, fault);
 	if (!e) e = open_cells(n, cells, fault);
 	if (!e) e = open_host(n, cells, fault);
 	if (!e) e = open_workers(n, fault);

@@ -105,6 +105,9 @@ struct io_conn_handler {
 MUST enum err io_tcp_listen(struct io *io, const char *host, uint16_t port,
                             void (*on_accept)(void *arg, struct io_conn *conn), void *arg,
                             struct io_listener **out, struct fault *fault);
+/* ERR_UNAVAILABLE if any process listens there. Listeners of one user share a port in silence
+ * (that is how worker loops share it), and two processes must not: ask before the first. */
+MUST enum err io_tcp_check(const char *host, uint16_t port, struct fault *fault);
 uint16_t io_listener_port(const struct io_listener *l);
 void io_listener_close(struct io_listener *l);
 

@@ -39,12 +39,12 @@ static uint16_t port_of(int fd) {
 	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
-static int open_socket(const struct addrinfo *at) {
+static int open_socket(const struct addrinfo *at, int share) {
 	int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) return -1;
 	const int on = 1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &share, sizeof share) == 0 &&
 	    bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, UV_LISTEN_BACKLOG) == 0)
 		return fd;
 	int why = errno;
@@ -53,7 +53,8 @@ static int open_socket(const struct addrinfo *at) {
 	return -1;
 }
 
-static enum err open_listening(const char *host, uint16_t port, int *out, struct fault *fault) {
+static enum err open_listening(const char *host, uint16_t port, int share, int *out,
+                               struct fault *fault) {
 	char service[6];
 	snprintf(service, sizeof service, "%u", port);
 	const struct addrinfo hints = {
@@ -69,7 +70,7 @@ static enum err open_listening(const char *host, uint16_t port, int *out, struct
 		                 host, port, gai_strerror(failed));
 	int fd = -1;
 	for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
-		fd = open_socket(at);
+		fd = open_socket(at, share);
 	int why = errno;
 	freeaddrinfo(found);
 	*out = fd;
@@ -80,6 +81,13 @@ static enum err open_listening(const char *host, uint16_t port, int *out, struct
 	                 "cannot listen on %s:%u: %s: choose another address or port, or stop "
 	                 "the process that holds it",
 	                 host, port, strerror(why));
+}
+
+enum err io_tcp_check(const char *host, uint16_t port, struct fault *fault) {
+	int fd = -1;
+	enum err err = open_listening(host, port, 0, &fd, fault);
+	if (fd >= 0) close(fd);
+	return err;
 }
 
 /* --- accepting ------------------------------------------------------------------ */
@@ -145,7 +153,7 @@ enum err uv_io_tcp_listen(struct io *base, const char *host, uint16_t port,
 	struct uv_io *io = (struct uv_io *)base;
 	struct uv_listener *l = calloc(1, sizeof *l);
 	if (!l) return fault_set(fault, ERR_NO_MEMORY, "cannot listen on %s: no memory", host);
-	enum err err = open_listening(host, port, &l->fd, fault);
+	enum err err = open_listening(host, port, 1, &l->fd, fault);
 	if (err != ERR_OK) {
 		free(l);
 		return err;
