@@ -45,6 +45,7 @@ enum {
 #define PLACE_RETRY_NS MS(100)    /* coordination did not say how a put ended */
 #define HOLD_AFTER_NS MS(500)     /* sealing: then say what is missing */
 #define PATIENCE_NS MS(2000)      /* a promotion that takes longer may be taken over */
+#define EXPORT_NS MS(10000)      /* a copy takes no chunk so long: its view of ours is closed */
 #define FETCH_NS MS(2000)         /* the best copy is silent so long: seal anew */
 #define FIRST_CLAIM 10            /* no placement yet: replica i waits i x this x rank delay */
 
@@ -127,9 +128,8 @@ struct copy {
 	uint64_t caught_up_ns;   /* since when it has all; 0: it has not */
 	uint64_t mark_seq, mark_ns; /* lag: when this seq, still missing there, was durable here */
 	uint32_t lag_ms;
-	bool exporting, export_asked, export_ended;
+	bool exporting, export_begun, export_asked, export_ended;
 	uint64_t chunks_sent, chunks_taken;
-	struct position export_at;
 };
 
 /* --- a copy's own side ------------------------------------------------------------------- */
@@ -154,6 +154,7 @@ struct follow {
 	bool snapshot_wanted;
 	uint64_t retry_ns, deadline_ns;
 	uint64_t acked_seq, acked_ns, leader_committed;
+	uint64_t home_committed; /* the last that a home said; what it may have had more is lost */
 	/* What heartbeats prove: waiting for the view to get there; next: the latest since. */
 	struct { uint64_t seq, stamp; } fresh_wait, fresh_next;
 	uint64_t fresh_ns;
@@ -202,6 +203,7 @@ struct cell {
 	uint64_t overlay_seed[2];
 	size_t inflight_bytes;
 	bool doomed;             /* some of appends are */
+	bool flush_owed;         /* too many appends in flight when the turn ended */
 	uint64_t committed, apply_sent, apply_floor, apply_retry_ns;
 	int applies;
 	struct proposals pending, outbox;
@@ -240,6 +242,7 @@ struct cell {
 	uint64_t raise_seq;      /* raising: recorded once this is committed; 0: not raising */
 	struct copy copy[CELL_REPLICAS_MAX];
 	uint64_t released_seq;
+	uint8_t epoch_table[EPOCHS_MAX * 16]; /* of a SNAPSHOT_BEGIN in this step */
 
 	struct follow follow;
 	uint64_t quarantined, refused_frames, lost_estimate;
@@ -357,6 +360,7 @@ void follow_go_on(struct cell *c);
 void follow_reset(struct cell *c, uint64_t retry_ns);
 void follow_frame(struct cell *c, int replica, const struct frame *f);
 void follow_ask(struct cell *c, const struct position *at, bool guess);
+void follow_streaming(struct cell *c);
 bool follow_quiet(const struct cell *c); /* nothing of the log is in flight */
 
 /* --- cell_reconcile.c --- */

@@ -7,7 +7,8 @@
 #include "base/hash.h"
 
 enum { HAS_SEQ = 1, HAS_STAMP = 2, HAS_FLAG = 4, HAS_AT = 8, HAS_LAGS = 16, HAS_BYTES = 32 };
-enum { FRAME_TYPES = FRAME_REFUSED + 1, FIELDS_BYTES_MAX = 8 + 8 + 1 + 32 + 4 * FRAME_REPLICAS_MAX };
+#define FRAME_TYPES ((unsigned)FRAME_REFUSED + 1)
+enum { FIELDS_BYTES_MAX = 8 + 8 + 1 + 32 + 4 * FRAME_REPLICAS_MAX };
 
 static const uint8_t fields_of[FRAME_TYPES] = {
 	[FRAME_HELLO] = HAS_BYTES,
@@ -20,7 +21,7 @@ static const uint8_t fields_of[FRAME_TYPES] = {
 	[FRAME_SEAL] = 0,
 	[FRAME_SEALED] = HAS_AT,
 	[FRAME_PULL] = HAS_SEQ | HAS_STAMP | HAS_FLAG | HAS_AT,
-	[FRAME_SNAPSHOT_BEGIN] = HAS_AT | HAS_BYTES,
+	[FRAME_SNAPSHOT_BEGIN] = HAS_SEQ | HAS_AT | HAS_BYTES,
 	[FRAME_SNAPSHOT_CHUNK] = HAS_SEQ | HAS_BYTES,
 	[FRAME_SNAPSHOT_END] = HAS_SEQ,
 	[FRAME_SNAPSHOT_ACK] = HAS_SEQ,
@@ -41,7 +42,7 @@ static void fields_put(struct bytes_writer *w, const struct frame *f) {
 }
 
 enum err frame_encode(const struct frame *f, struct buf *out) {
-	ASSERT(f->type >= FRAME_HELLO && f->type < FRAME_TYPES);
+	ASSERT(f->type >= FRAME_HELLO && (unsigned)f->type < FRAME_TYPES);
 	uint8_t head[FRAME_HEADER_BYTES + FIELDS_BYTES_MAX];
 	struct bytes_writer w = bytes_writer(head, sizeof head);
 	struct slice bytes = fields_of[f->type] & HAS_BYTES ? f->bytes : (struct slice){0};

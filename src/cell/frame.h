@@ -32,7 +32,8 @@ enum frame_type {
 	FRAME_SEAL,           /* candidate → copy: refuse below this epoch */
 	FRAME_SEALED,         /* copy → candidate: promised durably; `at` is my last position */
 	FRAME_PULL,           /* candidate → best copy: as ASK, with the candidate's epoch */
-	FRAME_SNAPSHOT_BEGIN, /* `at`; `bytes`: the epoch table, pairs of u64 (epoch, seq), at most FRAME_EPOCHS_MAX */
+	FRAME_SNAPSHOT_BEGIN, /* `at`; `bytes`: the sender's whole epoch table, also beyond `at`: pairs of
+	                       * u64 (epoch, seq), at most FRAME_EPOCHS_MAX; `seq` as asked */
 	FRAME_SNAPSHOT_CHUNK, /* `bytes`, `seq` numbers them from 1 */
 	FRAME_SNAPSHOT_END,   /* `seq` chunks in all */
 	FRAME_SNAPSHOT_ACK,   /* `seq` chunks taken */

@@ -1,0 +1,178 @@
+/* How a copy becomes home: claim the next epoch, seal, fetch what the best copy has more,
+ * begin the epoch with a record, be active when that is applied. Every step may be taken up
+ * by another after a crash (failover.md 2.3). */
+#include "cell/cell_state.h"
+
+/* --- when ------------------------------------------------------------------------------------------------ */
+
+/* The home's life that the placement names can never act again. */
+static bool home_is_over(const struct cell *c) {
+	const struct placement *p = &c->placement;
+	if (!c->revision || p->generation == 0) return true;
+	if (c->home < 0) return false;
+	/* Ours, but we are not acting on it: restarted, or resigned. */
+	if (c->home == c->self) return true;
+	const struct peer *peer = &c->peers[c->home];
+	if (!peer->known) return false;
+	return peer->up ? peer->generation > p->generation : peer->generation >= p->generation;
+}
+
+/* How many will try before this one. An old home that is back goes first: in an async cell
+ * it alone has everything. */
+static int rank(const struct cell *c) {
+	int before = 0;
+	if (c->home == c->self) return 0;
+	for (int r = 0; r < c->n; r++) {
+		bool first = r < c->self || r == c->home;
+		bool may_be_up = !c->peers[r].known || c->peers[r].up;
+		before += r != c->self && first && may_be_up;
+	}
+	return before;
+}
+
+static uint64_t claim_delay_ns(const struct cell *c) {
+	uint64_t delay = c->config.rank_delay_ns * (uint64_t)rank(c);
+	if (!c->revision) delay += c->config.rank_delay_ns * FIRST_CLAIM * (uint64_t)c->self;
+	return delay;
+}
+
+/* Somebody who lives promotes for very long: taking over is safe, for it is not active, and
+ * useful only where more copies can be reached than it needs. */
+static bool is_stuck(struct cell *c) {
+	if (!c->revision || c->placement.state != PLACEMENT_PROMOTING || c->home == c->self) return false;
+	uint64_t after = c->placed_ns + PATIENCE_NS * (uint64_t)(1 + rank(c));
+	if (c->now < after) {
+		cell_wake_at(c, after);
+		return false;
+	}
+	int reach = 1;
+	for (int r = 0; r < c->n; r++) reach += r != c->self && c->links[r];
+	int k = c->config.sync ? c->config.copies : 1;
+	return reach >= k && reach >= seal_need(c);
+}
+
+/* A SEAL told of a candidate that coordination has not shown yet. */
+static bool hinted(struct cell *c) {
+	if (c->hint_epoch <= c->placement.epoch || c->now >= c->hint_until_ns) return false;
+	cell_wake_at(c, c->hint_until_ns);
+	return true;
+}
+
+static void hold(struct cell *c, const char *why) {
+	if (c->role != CELL_HELD) cell_move(c, CELL_HELD, "%s", why);
+}
+
+static void claim(struct cell *c) {
+	uint64_t highest = c->placement.epoch > c->promised ? c->placement.epoch : c->promised;
+	if (c->heard > highest) highest = c->heard;
+	c->epoch = highest + 1;
+	c->acting_generation = c->generation;
+	if (!place_put(c, PLACEMENT_PROMOTING, c->revision ? c->placement.copies : 0)) return;
+	serve_stop_all(c);
+	follow_reset(c, 0);
+	cell_move(c, CELL_CLAIMING, "epoch %llu", (unsigned long long)c->epoch);
+}
+
+void promote_consider(struct cell *c) {
+	bool waits = c->role == CELL_FOLLOWER || (c->role == CELL_HELD && !c->claimed);
+	if (!waits || !c->placed || c->placing) return;
+	bool over = home_is_over(c);
+	if ((!over && !is_stuck(c)) || hinted(c)) {
+		c->over_ns = 0;
+		if (c->role == CELL_HELD) cell_move(c, CELL_FOLLOWER, "there is a home");
+		return;
+	}
+	if (!c->over_ns) c->over_ns = c->now;
+	uint64_t when = c->over_ns + claim_delay_ns(c);
+	if (c->claim_after_ns > when) when = c->claim_after_ns;
+	if (!cell_lease_holds(c)) return;
+	if (c->now < when) return cell_wake_at(c, when);
+	if (!seal_has_log(c, &c->last)) return hold(c, "this copy is empty: it cannot be home");
+	if (!seal_reachable(c)) return hold(c, "too few copies can be reached to be sure of the last write");
+	if (!follow_quiet(c)) return;
+	claim(c);
+}
+
+/* --- how --------------------------------------------------------------------------------------------------- */
+
+void promote_claimed(struct cell *c) {
+	c->claimed = true;
+	c->fresh = c->placement.copies == 0;
+	c->lost_estimate = 0;
+	c->start_seq = 0;
+	cell_move(c, CELL_SEALING, "claimed epoch %llu", (unsigned long long)c->epoch);
+	seal_begin(c);
+}
+
+static void start_append(struct cell *c) {
+	if (c->doomed || !list_empty(&c->appends)) return;
+	if (c->now < c->start_retry_ns) return cell_wake_at(c, c->start_retry_ns);
+	struct batch *b = batch_take(c);
+	if (!b) return cell_fence(c, "begin the epoch", ERR_NO_MEMORY);
+	ASSERT(position_eq(&c->tail, &c->last));
+	b->first_seq = c->tail.seq + 1;
+	enum err err = record_encode(&b->bytes, &c->tail, c->epoch, c->wall_ms, RECORD_EPOCH_START,
+	                             NULL, 0, NULL, 0);
+	if (err) {
+		batch_drop(c, b);
+		return cell_fence(c, "begin the epoch", err);
+	}
+	c->start_seq = c->tail.seq;
+	batch_submit(c, b);
+}
+
+static void starting(struct cell *c) {
+	c->recovered_seq = c->last.seq;
+	c->starting_ns = c->now;
+	c->start_seq = 0;
+	c->start_retry_ns = 0;
+	follow_reset(c, 0);
+	cell_move(c, CELL_STARTING, "log ends at seq %llu", (unsigned long long)c->last.seq);
+	copies_begin(c);
+	uint64_t seen = c->follow.home_committed;
+	c->lost_estimate = !c->config.sync && seen > c->last.seq ? seen - c->last.seq : 0;
+	if (c->lost_estimate)
+		cell_tell(c, LOG_WARN, "about %llu records of the last home are missing here",
+		          (unsigned long long)c->lost_estimate);
+	start_append(c);
+}
+
+/* Enough have promised: who has most? */
+void promote_sealed(struct cell *c) {
+	if (!follow_quiet(c)) return;
+	c->best = c->self;
+	c->sealed_at[c->self] = c->last;
+	for (int r = 0; r < c->n; r++) {
+		if (!c->sealed[r]) continue;
+		if (position_cmp(&c->sealed_at[r], &c->sealed_at[c->best]) > 0) c->best = r;
+	}
+	if (c->best == c->self) return starting(c);
+	c->fetch_until_ns = c->now + FETCH_NS;
+	cell_move(c, CELL_FETCHING, "%s has up to seq %llu, here is %llu", c->names[c->best],
+	          (unsigned long long)c->sealed_at[c->best].seq, (unsigned long long)c->last.seq);
+}
+
+static void fetch_go_on(struct cell *c) {
+	if (follow_quiet(c) && position_cmp(&c->last, &c->sealed_at[c->best]) >= 0) return starting(c);
+	if (c->links[c->best] && c->now < c->fetch_until_ns)
+		return cell_wake_at(c, c->fetch_until_ns);
+	follow_reset(c, 0);
+	cell_move(c, CELL_SEALING, "%s does not answer any more", c->names[c->best]);
+	seal_begin(c);
+}
+
+static void start_go_on(struct cell *c) {
+	if (!c->start_seq) return start_append(c);
+	if (c->applied.seq < c->start_seq) return;
+	place_put(c, PLACEMENT_ACTIVE, (uint32_t)c->copies);
+}
+
+void promote_go_on(struct cell *c) {
+	switch (c->role) {
+	case CELL_SEALING: seal_go_on(c); break;
+	case CELL_HELD: if (c->claimed) seal_go_on(c); break;
+	case CELL_FETCHING: fetch_go_on(c); break;
+	case CELL_STARTING: start_go_on(c); break;
+	default: break;
+	}
+}
