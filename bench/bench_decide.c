@@ -22,17 +22,20 @@ static char *make_yaml(size_t *len) {
 	size_t n = 0;
 	n += (size_t)snprintf(yaml + n, cap - n, "residency: {any: {regions: all}}\nregions:\n");
 	for (int i = 0; i < REGIONS; i++)
-		n += (size_t)snprintf(yaml + n, cap - n, "  r%d: {jurisdiction: us, location: [0, %d]}\n", i, i);
+		n += (size_t)snprintf(yaml + n, cap - n,
+		                      "  r%d: {jurisdiction: us, location: [0, %d]}\n", i, i);
 	n += (size_t)snprintf(yaml + n, cap - n, "cells:\n");
 	for (int i = 0; i < CELLS; i++)
-		n += (size_t)snprintf(yaml + n, cap - n, "  c%d: {replicas: [r%d, r%d, r%d, r%d]}\n", i, i,
+		n += (size_t)snprintf(yaml + n, cap - n,
+		                      "  c%d: {replicas: [r%d, r%d, r%d, r%d]}\n", i, i,
 		                      (i + 1) % 8, (i + 2) % 8, (i + 5) % 8);
 	n += (size_t)snprintf(yaml + n, cap - n, "tenants:\n");
 	for (int i = 0; i < TENANTS; i++)
-		n += (size_t)snprintf(yaml + n, cap - n,
-		                      "  t%d: {residency: any, cell: c%d, tier: gold, country: US, preferences: "
-		                      "{regions: [r%d]}, keys: [\"sha256:%064x\"]}\n",
-		                      i, i % CELLS, (i % CELLS + 2) % 8, i);
+		n += (size_t)snprintf(
+			yaml + n, cap - n,
+			"  t%d: {residency: any, cell: c%d, tier: gold, country: US, preferences: "
+			"{regions: [r%d]}, keys: [\"sha256:%064x\"]}\n",
+			i, i % CELLS, (i % CELLS + 2) % 8, i);
 	*len = n;
 	return yaml;
 }
@@ -62,11 +65,12 @@ int main(void) {
 	uint32_t seed = 1;
 	for (int i = 0; i < REQUESTS; i++) {
 		seed = seed * 1664525u + 1013904223u;
-		requests[i] = (struct decide_request){.tenant = (int)(seed >> 8) % 1024, /* hot ones */
-		                                      .here = seed >> 20 & 7,
-		                                      .write = (seed >> 24 & 3) == 0,
-		                                      .consistency = (enum consistency)(seed >> 26 & 3),
-		                                      .bounded_ms = 100};
+		requests[i] =
+			(struct decide_request){.tenant = (int)(seed >> 8) % 1024, /* hot ones */
+		                                .here = seed >> 20 & 7,
+		                                .write = (seed >> 24 & 3) == 0,
+		                                .consistency = (enum consistency)(seed >> 26 & 3),
+		                                .bounded_ms = 100};
 	}
 	struct world w = {regions, cells, 1};
 	static struct decision d;

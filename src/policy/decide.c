@@ -100,10 +100,14 @@ static void refuse(struct plan *p, enum reason reason) {
  * be reachable again: the edge bounds the wait. */
 static void hold_or_refuse(struct plan *p) {
 	enum reason moving = home_moving(p);
-	if (p->candidates == 0) refuse(p, REASON_NO_HOME); /* narrowed to nothing: waiting is no use */
-	else if (moving != REASON_COUNT) hold(p, moving);
-	else if (p->request->forwarded) refuse(p, REASON_FORWARDED_TWICE);
-	else hold(p, REASON_BREAKER);
+	if (p->candidates == 0)
+		refuse(p, REASON_NO_HOME); /* narrowed to nothing: waiting is no use */
+	else if (moving != REASON_COUNT)
+		hold(p, moving);
+	else if (p->request->forwarded)
+		refuse(p, REASON_FORWARDED_TWICE);
+	else
+		hold(p, REASON_BREAKER);
 }
 
 /* --- writes and strong reads: the home or nothing --------------------------------------------- */
@@ -111,9 +115,12 @@ static void hold_or_refuse(struct plan *p) {
 static void decide_home(struct plan *p) {
 	const struct decide_request *r = p->request;
 	bool usable = home_moving(p) == REASON_COUNT;
-	if (usable && p->home == r->here) serve_here(p, REASON_HOME);
-	else if (usable && !r->forwarded && !p->regions[p->home].breaker_open) forward_to(p, p->home);
-	else hold_or_refuse(p);
+	if (usable && p->home == r->here)
+		serve_here(p, REASON_HOME);
+	else if (usable && !r->forwarded && !p->regions[p->home].breaker_open)
+		forward_to(p, p->home);
+	else
+		hold_or_refuse(p);
 }
 
 /* --- other reads: any copy that is fresh enough ------------------------------------------------- */
@@ -143,17 +150,22 @@ static struct copies filter_copies(struct plan *p) {
 		const struct world_region *w = &p->regions[region];
 		uint32_t lag_ms;
 		if (!(p->candidates & bit(region))) continue;
-		if (!fresh_enough(p, i, &lag_ms)) because(p->out, REASON_STALE, region, lag_ms);
-		else if (region == p->request->here) c.here = true;
-		else if (w->state == REGION_DOWN) because(p->out, REASON_DOWN, region, w->state_age_ms);
-		else if (w->breaker_open) because(p->out, REASON_BREAKER, region, 0);
+		if (!fresh_enough(p, i, &lag_ms))
+			because(p->out, REASON_STALE, region, lag_ms);
+		else if (region == p->request->here)
+			c.here = true;
+		else if (w->state == REGION_DOWN)
+			because(p->out, REASON_DOWN, region, w->state_age_ms);
+		else if (w->breaker_open)
+			because(p->out, REASON_BREAKER, region, 0);
 		else if (w->state == REGION_DRAINING) {
 			because(p->out, REASON_DRAINING, region, w->state_age_ms);
 			c.last_resort |= bit(region);
 		} else if (w->over_capacity) {
 			because(p->out, REASON_CAPACITY, region, 0);
 			c.last_resort |= bit(region);
-		} else c.good |= bit(region);
+		} else
+			c.good |= bit(region);
 	}
 	return c;
 }
@@ -180,8 +192,10 @@ static int order_copies(const struct plan *p, region_set left, int *list, int *c
 static void decide_read(struct plan *p) {
 	struct copies copies = filter_copies(p);
 	if (p->request->forwarded) {
-		if (copies.here) serve_here(p, REASON_LOCAL_COPY);
-		else hold_or_refuse(p);
+		if (copies.here)
+			serve_here(p, REASON_LOCAL_COPY);
+		else
+			hold_or_refuse(p);
 		return;
 	}
 	int list[POLICY_REPLICAS_MAX], count = 0;
@@ -189,8 +203,10 @@ static void decide_read(struct plan *p) {
 	for (int i = 0; i < preferred; i++) because(p->out, REASON_PREFERENCE, list[i], 0);
 	order_copies(p, copies.last_resort, list, &count);
 	int first = 0;
-	if (copies.here) serve_here(p, REASON_LOCAL_COPY);
-	else if (count > 0) forward_to(p, list[first++]);
+	if (copies.here)
+		serve_here(p, REASON_LOCAL_COPY);
+	else if (count > 0)
+		forward_to(p, list[first++]);
 	else {
 		hold_or_refuse(p);
 		return;
@@ -242,8 +258,10 @@ void decide(const struct policy *policy, const struct world *w, const struct dec
 	plan_preferences(&p, tenant);
 	plan_placement(&p);
 	out->allowed = p.allowed;
-	if (r->write || p.consistency == CONSISTENCY_STRONG) decide_home(&p);
-	else decide_read(&p);
+	if (r->write || p.consistency == CONSISTENCY_STRONG)
+		decide_home(&p);
+	else
+		decide_read(&p);
 	if (!class->transit && !(class->regions & bit(r->here)) && p.allowed) refuse_transit(&p);
 	assert_within(out);
 }

@@ -34,7 +34,7 @@ struct doc {
 	struct arena *keep;    /* where doc_read puts texts that outlive the doc */
 	bool no_memory;        /* sticks */
 	struct arena arena;
-	uint64_t seed[2];      /* of hash maps over this file's words: not to be guessed from outside */
+	uint64_t seed[2]; /* of hash maps over this file's words: not to be guessed from outside */
 	struct mistakes mistakes;
 };
 /* keep: borrowed. */
@@ -77,9 +77,9 @@ enum field_type {
 	FIELD_CHOICE,   /* int: index of the word in `choices` */
 	FIELD_SCALAR,   /* const struct doc_node *: of that kind */
 	FIELD_SEQUENCE,
-	FIELD_MAPPING,  /* an empty value counts as an empty mapping */
-	FIELD_ANY,      /* of any kind */
-	FIELD_GROUP,    /* a mapping of `fields`, read into the same struct; offset unused */
+	FIELD_MAPPING, /* an empty value counts as an empty mapping */
+	FIELD_ANY,     /* of any kind */
+	FIELD_GROUP,   /* a mapping of `fields`, read into the same struct; offset unused */
 };
 /* One key of a mapping and where its value goes. */
 struct field {
@@ -90,8 +90,8 @@ struct field {
 	const char *expected; /* after "expected"; NULL: said by the type and its range */
 	uint64_t min, max;
 	bool (*check)(struct slice text); /* of FIELD_TEXT: one thing more that must hold */
-	const char *const *choices; /* ends with NULL */
-	const struct field *fields; /* of FIELD_GROUP; ends with key NULL */
+	const char *const *choices;       /* ends with NULL */
+	const struct field *fields;       /* of FIELD_GROUP; ends with key NULL */
 };
 /* Reads a mapping by a table that ends with key NULL (at most 32 rows). Notes unknown and
  * missing keys and wrong values; what is absent or wrong leaves *out as it was: put the

@@ -32,7 +32,8 @@ static bool has_directive(struct doc *d, struct slice yaml) {
 			uint32_t line = 1;
 			for (const uint8_t *q = yaml.ptr; q < p; q++) line += *q == '\n';
 			mistake_add(&d->mistakes, line, 1,
-			            "a line begins with '%%'; directives are not taken here, remove it");
+			            "a line begins with '%%'; directives are not taken here, "
+			            "remove it");
 			return true;
 		}
 		p++;

@@ -101,7 +101,8 @@ static enum err refuse(struct builder *b, yaml_mark_t at, const char *text) {
 static enum err build_node(struct builder *b, const yaml_event_t *e, enum doc_kind kind,
                            struct doc_node **out) {
 	if (b->node_count == DOC_NODES_MAX)
-		return refuse(b, e->start_mark, "too many values; expected at most 4000000 in a file");
+		return refuse(b, e->start_mark,
+		              "too many values; expected at most 4000000 in a file");
 	b->node_count++;
 	struct doc_node *n = arena_alloc(&b->doc->arena, sizeof *n);
 	if (!n) return ERR_NO_MEMORY;
@@ -119,8 +120,10 @@ static enum err build_node(struct builder *b, const yaml_event_t *e, enum doc_ki
 	n->key_line = up->key_line;
 	n->key_column = up->key_column;
 	up->has_key = false;
-	if (up->last) up->last->next = n;
-	else up->node->first = n;
+	if (up->last)
+		up->last->next = n;
+	else
+		up->node->first = n;
 	up->last = n;
 	up->node->count++;
 	return ERR_OK;
@@ -184,7 +187,8 @@ static enum err build_event(struct builder *b, const yaml_event_t *e) {
 	}
 	if (anchor)
 		return refuse(b, e->start_mark,
-		              "anchors (&) and aliases (*) are not taken here; expected the value itself, "
+		              "anchors (&) and aliases (*) are not taken here; expected the value "
+		              "itself, "
 		              "or quotes around a text that begins so");
 	if (tag)
 		return refuse(b, e->start_mark,
@@ -198,7 +202,8 @@ static enum err build_event(struct builder *b, const yaml_event_t *e) {
 	case YAML_MAPPING_END_EVENT: return build_close(b);
 	case YAML_DOCUMENT_START_EVENT:
 		if (b->doc->root)
-			return refuse(b, e->start_mark, "a second document begins; expected one in a file");
+			return refuse(b, e->start_mark,
+			              "a second document begins; expected one in a file");
 		return ERR_OK;
 	default: return ERR_OK;
 	}
@@ -211,8 +216,10 @@ static void note_bad_byte(struct builder *b, struct slice yaml) {
 	size_t offset = b->parser.problem_offset;
 	uint32_t line = 1, column = 1;
 	for (size_t i = 0; i < offset && i < yaml.len; i++) {
-		if (yaml.ptr[i] == '\n') line++, column = 1;
-		else if ((yaml.ptr[i] & 0xc0) != 0x80) column++;
+		if (yaml.ptr[i] == '\n')
+			line++, column = 1;
+		else if ((yaml.ptr[i] & 0xc0) != 0x80)
+			column++;
 	}
 	mistake_add(&b->doc->mistakes, line, column,
 	            "the character U+%04X may not stand in YAML; expected printable UTF-8 text",
@@ -236,8 +243,8 @@ static enum err note_syntax(struct builder *b, struct slice yaml) {
 		            "not YAML: %s (%s, line %u)%s", problem, p->context,
 		            mark_line(p->context_mark), hint);
 	else
-		mistake_add(&b->doc->mistakes, mark_line(at), mark_column(at), "not YAML: %s%s", problem,
-		            hint);
+		mistake_add(&b->doc->mistakes, mark_line(at), mark_column(at), "not YAML: %s%s",
+		            problem, hint);
 	return ERR_INVALID;
 }
 
@@ -257,7 +264,8 @@ static enum err build_all(struct builder *b, struct slice yaml) {
 enum err doc_parse(struct doc *d, struct slice yaml) {
 	enum err err = doc_check_bytes(d, yaml);
 	if (err) return err;
-	if (slice_starts(yaml, SLICE_LIT("\xef\xbb\xbf"))) /* a byte order mark would shift line 1 */
+	if (slice_starts(yaml,
+	                 SLICE_LIT("\xef\xbb\xbf"))) /* a byte order mark would shift line 1 */
 		yaml = slice_of(yaml.ptr + 3, yaml.len - 3);
 	if (yaml.len == 0) return ERR_OK;
 	struct builder b = {.doc = d};

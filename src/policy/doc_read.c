@@ -41,12 +41,11 @@ static void path_add(struct text *t, const struct doc_node *n) {
 }
 
 static void PRINTF_LIKE(5, 0) error_at(struct doc *d, uint32_t line, uint32_t column,
-                                       const struct doc_node *n, const char *format,
-                                       va_list args) {
+                                       const struct doc_node *n, const char *format, va_list args) {
 	if (mistakes_full(&d->mistakes)) return;
 	struct text path = {.len = 0};
 	path_add(&path, n);
-	char what[sizeof ((struct policy_error *)0)->text];
+	char what[sizeof((struct policy_error *)0)->text];
 	vsnprintf(what, sizeof what, format, args);
 	mistake_add(&d->mistakes, line, column, "%.*s%s%s", (int)path.len, path.chars,
 	            path.len ? ": " : "", what);
@@ -101,8 +100,10 @@ void doc_error_reference(struct doc *d, const struct doc_node *n, const char *wh
 	for (const struct doc_node *c = section ? section->first : NULL; c; c = c->next) {
 		suggestion_offer(&guess, c->key);
 		bool fits = known.len + c->key.len + 2 < LIST_BYTES - 4;
-		if (fits) text_add(&known, "%s" SLICE_FMT, known.len ? ", " : "", SLICE_ARG(c->key));
-		else if (known.len && known.chars[known.len - 1] != '.') text_add(&known, ", ...");
+		if (fits)
+			text_add(&known, "%s" SLICE_FMT, known.len ? ", " : "", SLICE_ARG(c->key));
+		else if (known.len && known.chars[known.len - 1] != '.')
+			text_add(&known, ", ...");
 	}
 	doc_error(d, n, "no %s is named %s%s; expected one of: %s", what, show(n->text).text,
 	          suggestion_text(&guess).text, known.len ? known.chars : "(there is none)");
@@ -131,7 +132,8 @@ static void add_with_unit(struct text *t, uint64_t value, const struct unit *uni
 static void add_range(struct text *t, const struct field *f) {
 	static const struct unit times[] = {
 		{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-	static const struct unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
+	static const struct unit sizes[] = {
+		{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
 	static const struct unit none[] = {{"", 1}};
 	const struct unit *units = f->type == FIELD_DURATION ? times
 	                           : f->type == FIELD_SIZE   ? sizes
@@ -149,16 +151,29 @@ static struct text expectation(const struct field *f) {
 	}
 	switch (f->type) {
 	case FIELD_NAME: text_add(&t, NAME_EXPECTED); break;
-	case FIELD_TEXT: add_range(&t, f); text_add(&t, " bytes of text"); break;
-	case FIELD_NUMBER: text_add(&t, "a whole number, "); add_range(&t, f); break;
+	case FIELD_TEXT:
+		add_range(&t, f);
+		text_add(&t, " bytes of text");
+		break;
+	case FIELD_NUMBER:
+		text_add(&t, "a whole number, ");
+		add_range(&t, f);
+		break;
 	case FIELD_DURATION:
 		text_add(&t, "a duration such as 500ms, 30s or 5m, ");
 		add_range(&t, f);
 		break;
-	case FIELD_SIZE: text_add(&t, "a size such as 64KiB or 16MiB, "); add_range(&t, f); break;
+	case FIELD_SIZE:
+		text_add(&t, "a size such as 64KiB or 16MiB, ");
+		add_range(&t, f);
+		break;
 	case FIELD_CHOICE:
 		for (int i = 0; f->choices[i]; i++)
-			text_add(&t, "%s%s", i == 0 ? "" : f->choices[i + 1] ? ", " : " or ", f->choices[i]);
+			text_add(&t, "%s%s",
+			         i == 0              ? ""
+			         : f->choices[i + 1] ? ", "
+			                             : " or ",
+			         f->choices[i]);
 		break;
 	case FIELD_SCALAR: text_add(&t, "a text"); break;
 	case FIELD_SEQUENCE: text_add(&t, "a list"); break;
@@ -234,8 +249,8 @@ bool doc_read_value(struct doc *d, const struct doc_node *n, const struct field 
 	for (int i = 0; f->type == FIELD_CHOICE && f->choices[i]; i++)
 		suggestion_offer(&guess, slice_str(f->choices[i]));
 	struct text want = expectation(f);
-	doc_error(d, n, "found %s%s; expected %s", doc_found(n).text,
-	          suggestion_text(&guess).text, want.chars);
+	doc_error(d, n, "found %s%s; expected %s", doc_found(n).text, suggestion_text(&guess).text,
+	          want.chars);
 	return false;
 }
 
@@ -269,6 +284,7 @@ void doc_read(struct doc *d, const struct doc_node *map, const struct field *fie
 	for (int i = 0; fields[i].key; i++) {
 		if (!fields[i].required || seen[i]) continue;
 		struct text want = expectation(&fields[i]);
-		doc_error_key(d, map, "the key '%s' is missing; expected %s", fields[i].key, want.chars);
+		doc_error_key(d, map, "the key '%s' is missing; expected %s", fields[i].key,
+		              want.chars);
 	}
 }

@@ -14,7 +14,7 @@ struct policy_private {
 	 * compare with memcmp; this one compares in constant time. */
 	uint8_t (*key_hashes)[32];
 	int32_t *key_tenants;
-	uint32_t *key_slots; /* index + 1; 0: free */
+	uint32_t *key_slots;                /* index + 1; 0: free */
 	uint32_t key_count, key_slot_count; /* slots: power of two, more than twice the keys */
 };
 /* The place of the hash: its slot, or the free one where it belongs. */

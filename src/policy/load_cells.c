@@ -14,24 +14,24 @@ struct cell_source {
 };
 static const struct field cell_fields[] = {
 	{.key = "replicas",
-     .type = FIELD_SEQUENCE,
-     .offset = offsetof(struct cell_source, replicas),
-     .required = true,
-     .expected = "a list of regions in order of succession"},
+         .type = FIELD_SEQUENCE,
+         .offset = offsetof(struct cell_source, replicas),
+         .required = true,
+         .expected = "a list of regions in order of succession"},
 	{.key = "mode",
-     .type = FIELD_CHOICE,
-     .offset = offsetof(struct cell_source, mode),
-     .choices = mode_words},
+         .type = FIELD_CHOICE,
+         .offset = offsetof(struct cell_source, mode),
+         .choices = mode_words},
 	{.key = "copies", .type = FIELD_SCALAR, .offset = offsetof(struct cell_source, copies)},
 	{.key = "on_partition",
-     .type = FIELD_CHOICE,
-     .offset = offsetof(struct cell_source, on_partition),
-     .choices = partition_words},
+         .type = FIELD_CHOICE,
+         .offset = offsetof(struct cell_source, on_partition),
+         .choices = partition_words},
 	{.key = "replication_sla",
-     .type = FIELD_DURATION,
-     .offset = offsetof(struct cell_source, replication_sla_ms),
-     .min = 1,
-     .max = 24 * 3600 * 1000},
+         .type = FIELD_DURATION,
+         .offset = offsetof(struct cell_source, replication_sla_ms),
+         .min = 1,
+         .max = 24 * 3600 * 1000},
 	{NULL},
 };
 
@@ -53,8 +53,8 @@ static void load_copies(struct load *l, const struct doc_node *copies, struct po
 		          "expected 2 or more, or mode: async");
 	else if ((int)count > cell->replica_count)
 		doc_error(&l->doc, copies,
-		          "found '%d', but the cell has %d replicas; expected at most that many", (int)count,
-		          cell->replica_count);
+		          "found '%d', but the cell has %d replicas; expected at most that many",
+		          (int)count, cell->replica_count);
 }
 
 static void load_cell(struct load *l, const struct doc_node *map, struct policy_cell *cell) {
@@ -73,19 +73,22 @@ static void load_cell(struct load *l, const struct doc_node *map, struct policy_
 	for (int i = 0; i < cell->replica_count; i++)
 		cell->replica_set |= (region_set)1 << cell->replicas[i];
 	if (source.replicas->count == 0)
-		doc_error(&l->doc, source.replicas, "the list is empty; expected at least one region");
+		doc_error(&l->doc, source.replicas,
+		          "the list is empty; expected at least one region");
 	/* What follows from a mistake that was noted is not worth a second one. */
 	if (mode_wrong || (uint32_t)cell->replica_count != source.replicas->count) return;
 	if (cell->mode == CELL_SYNC) {
 		if (cell->replica_count == 1)
 			doc_error(&l->doc, source.replicas,
-			          "found one region, but mode: sync acknowledges when a second one has "
+			          "found one region, but mode: sync acknowledges when a second one "
+			          "has "
 			          "the write; expected 2 or more, or mode: async");
 		load_copies(l, source.copies, cell);
 	} else if (source.copies) {
-		doc_error_key(&l->doc, source.copies,
-		              "an async cell acknowledges when the home has the write, it waits for no "
-		              "copies; expected no such key, or mode: sync");
+		doc_error_key(
+			&l->doc, source.copies,
+			"an async cell acknowledges when the home has the write, it waits for no "
+			"copies; expected no such key, or mode: sync");
 	}
 }
 

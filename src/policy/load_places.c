@@ -61,8 +61,8 @@ struct region_names load_region_names(const struct policy *p, region_set set) {
 			snprintf(names.text + len, sizeof names.text - len, "...");
 			return names;
 		}
-		len += (size_t)snprintf(names.text + len, sizeof names.text - len, "%s%s", len ? ", " : "",
-		                        name);
+		len += (size_t)snprintf(names.text + len, sizeof names.text - len, "%s%s",
+		                        len ? ", " : "", name);
 	}
 	return names;
 }
@@ -76,20 +76,20 @@ struct region_source {
 };
 static const struct field region_fields[] = {
 	{.key = "jurisdiction",
-     .type = FIELD_NAME,
-     .offset = offsetof(struct region_source, jurisdiction),
-     .required = true,
-     .expected = "whose law holds there, such as us or eu"},
+         .type = FIELD_NAME,
+         .offset = offsetof(struct region_source, jurisdiction),
+         .required = true,
+         .expected = "whose law holds there, such as us or eu"},
 	{.key = "location",
-     .type = FIELD_SEQUENCE,
-     .offset = offsetof(struct region_source, location),
-     .required = true,
-     .expected = "[latitude, longitude] in degrees, such as [39.0, -77.5]"},
+         .type = FIELD_SEQUENCE,
+         .offset = offsetof(struct region_source, location),
+         .required = true,
+         .expected = "[latitude, longitude] in degrees, such as [39.0, -77.5]"},
 	{.key = "capacity",
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct region_source, capacity),
-     .min = 1,
-     .max = 1000000000},
+         .type = FIELD_NUMBER,
+         .offset = offsetof(struct region_source, capacity),
+         .min = 1,
+         .max = 1000000000},
 	{NULL},
 };
 
@@ -98,9 +98,12 @@ static bool parse_degrees(struct slice text, double limit, double *out) {
 	if (text.len == 0 || text.len > 24) return false;
 	size_t digits = 0, points = 0;
 	for (size_t i = text.ptr[0] == '-' || text.ptr[0] == '+'; i < text.len; i++) {
-		if (text.ptr[i] == '.') points++;
-		else if (text.ptr[i] >= '0' && text.ptr[i] <= '9') digits++;
-		else return false;
+		if (text.ptr[i] == '.')
+			points++;
+		else if (text.ptr[i] >= '0' && text.ptr[i] <= '9')
+			digits++;
+		else
+			return false;
 	}
 	if (digits == 0 || points > 1) return false;
 	double value = strtod((const char *)text.ptr, NULL); /* a node's text ends with NUL */
@@ -165,14 +168,14 @@ struct residency_source {
 };
 static const struct field residency_fields[] = {
 	{.key = "regions",
-     .type = FIELD_ANY,
-     .offset = offsetof(struct residency_source, regions),
-     .required = true,
-     .expected = "a list of regions, or all"},
+         .type = FIELD_ANY,
+         .offset = offsetof(struct residency_source, regions),
+         .required = true,
+         .expected = "a list of regions, or all"},
 	{.key = "transit",
-     .type = FIELD_CHOICE,
-     .offset = offsetof(struct residency_source, transit),
-     .choices = transit_words},
+         .type = FIELD_CHOICE,
+         .offset = offsetof(struct residency_source, transit),
+         .choices = transit_words},
 	{NULL},
 };
 
@@ -216,7 +219,8 @@ void load_residency_section(struct load *l) {
 		if (source.transit == TRANSIT_UNSAID && !wrong_word && source.regions &&
 		    r->regions != all_regions(l->policy))
 			doc_error_key(&l->doc, c,
-			              "the key 'transit' is missing; expected allow or refuse: may edges of "
+			              "the key 'transit' is missing; expected allow or refuse: may "
+			              "edges of "
 			              "regions outside the class pass requests on in memory?");
 	}
 }

@@ -16,13 +16,14 @@ struct tenant_source {
 };
 
 static bool country_valid(struct slice s) {
-	return s.len == 2 && s.ptr[0] >= 'A' && s.ptr[0] <= 'Z' && s.ptr[1] >= 'A' && s.ptr[1] <= 'Z';
+	return s.len == 2 && s.ptr[0] >= 'A' && s.ptr[0] <= 'Z' && s.ptr[1] >= 'A' &&
+	       s.ptr[1] <= 'Z';
 }
 
 #define CONSISTENCY_EXPECTED "strong, session, eventual, or bounded=500ms (1ms to 1d)"
 
-#define TENANT_FIELD(name, kind, member, ...)                                                     \
-	{.key = name, .type = kind, .offset = offsetof(struct tenant_source, member), __VA_ARGS__}
+#define TENANT_FIELD(name, kind, member, ...)                                                      \
+	{ .key = name, .type = kind, .offset = offsetof(struct tenant_source, member), __VA_ARGS__ }
 
 static const struct field preference_fields[] = {
 	TENANT_FIELD("regions", FIELD_SEQUENCE, preferred, .expected = "a list of regions"),
@@ -43,18 +44,20 @@ static const struct field tenant_fields[] = {
 };
 
 /* A cell whose copies are in regions that may not have the tenant's bytes. */
-static void check_residency(struct load *l, const struct doc_node *at, const struct policy_tenant *t) {
+static void check_residency(struct load *l, const struct doc_node *at,
+                            const struct policy_tenant *t) {
 	const struct policy *p = l->policy;
 	const struct policy_cell *cell = &p->cells[t->cell];
 	const struct policy_residency *class = &p->residencies[t->residency];
 	region_set outside = cell->replica_set & ~class->regions;
 	/* A class whose list is wrong was noted there; it would make every tenant look wrong. */
 	if (!outside || !class->regions) return;
-	doc_error(&l->doc, at,
-	          "cell '%s' keeps copies in %s, outside residency class '%s' (%s); expected a cell "
-	          "within the class",
-	          cell->name, load_region_names(p, outside).text, class->name,
-	          load_region_names(p, class->regions).text);
+	doc_error(
+		&l->doc, at,
+		"cell '%s' keeps copies in %s, outside residency class '%s' (%s); expected a cell "
+		"within the class",
+		cell->name, load_region_names(p, outside).text, class->name,
+		load_region_names(p, class->regions).text);
 }
 
 static void load_preferred(struct load *l, const struct doc_node *list, struct policy_tenant *t,
@@ -68,14 +71,17 @@ static void load_preferred(struct load *l, const struct doc_node *list, struct p
 		const struct policy_cell *cell = &p->cells[t->cell];
 		region_set bit = (region_set)1 << regions[i];
 		if (!(class->regions & bit))
-			doc_error(&l->doc, items[i], "%s is outside residency class '%s'; expected one of: %s",
+			doc_error(&l->doc, items[i],
+			          "%s is outside residency class '%s'; expected one of: %s",
 			          show(items[i]->text).text, class->name,
 			          load_region_names(p, class->regions).text);
 		else if (!(cell->replica_set & bit))
-			doc_error(&l->doc, items[i], "%s holds no copy of cell '%s'; expected one of: %s",
+			doc_error(&l->doc, items[i],
+			          "%s holds no copy of cell '%s'; expected one of: %s",
 			          show(items[i]->text).text, cell->name,
 			          load_region_names(p, cell->replica_set).text);
-		else t->preferred[t->preferred_count++] = regions[i];
+		else
+			t->preferred[t->preferred_count++] = regions[i];
 	}
 }
 
@@ -105,7 +111,8 @@ static void load_attributes(struct load *l, const struct doc_node *map, struct p
 		struct policy_attribute *a = &all[t->attribute_count++];
 		if (!attribute_name_valid(c->key))
 			doc_error_key(&l->doc, c,
-			              "%s is no attribute; expected a letter, then letters, digits, '_', '-' "
+			              "%s is no attribute; expected a letter, then letters, "
+			              "digits, '_', '-' "
 			              "or '.', at most 63",
 			              show(c->key).text);
 		a->name = doc_keep(&l->doc, c->key);
@@ -128,7 +135,8 @@ static void load_key(struct load *l, const struct doc_node *n, int tenant) {
 	if (n->kind != DOC_SCALAR || !parse_key(n->text, hash)) {
 		/* What stands there may be the key itself: do not repeat it into a log. */
 		doc_error(&l->doc, n,
-		          "no hash of an API key (%zu characters, not shown); expected \"sha256:\" and 64 "
+		          "no hash of an API key (%zu characters, not shown); expected \"sha256:\" "
+		          "and 64 "
 		          "digits 0-9 a-f",
 		          n->text.len);
 		return;
@@ -136,7 +144,8 @@ static void load_key(struct load *l, const struct doc_node *n, int tenant) {
 	uint32_t slot = policy_key_slot(own, hash);
 	if (own->key_slots[slot]) {
 		int other = own->key_tenants[own->key_slots[slot] - 1];
-		doc_error(&l->doc, n, "this key belongs to tenant '%s' already; expected each key once",
+		doc_error(&l->doc, n,
+		          "this key belongs to tenant '%s' already; expected each key once",
 		          l->policy->tenants[other].name);
 		return;
 	}
@@ -147,15 +156,17 @@ static void load_key(struct load *l, const struct doc_node *n, int tenant) {
 static void load_keys(struct load *l, const struct doc_node *list, struct policy_tenant *t,
                       int tenant) {
 	if (list->kind != DOC_SEQUENCE) {
-		doc_error(&l->doc, list, "found no list (not shown, it may be a key); expected a list of "
+		doc_error(&l->doc, list,
+		          "found no list (not shown, it may be a key); expected a list of "
 		          "\"sha256:\" and 64 digits 0-9 a-f");
 		return;
 	}
 	if (list->count > TENANT_KEYS_MAX)
-		doc_error_key(&l->doc, list, "%u keys; expected at most %d", list->count, TENANT_KEYS_MAX);
+		doc_error_key(&l->doc, list, "%u keys; expected at most %d", list->count,
+		              TENANT_KEYS_MAX);
 	uint32_t first = l->own->key_count;
 	for (const struct doc_node *c = list->first; c; c = c->next) load_key(l, c, tenant);
-	t->key_hashes = (const uint8_t (*)[32])l->own->key_hashes + first;
+	t->key_hashes = (const uint8_t(*)[32])l->own->key_hashes + first;
 	t->key_count = (int)(l->own->key_count - first);
 }
 
@@ -197,8 +208,8 @@ static void load_tenant(struct load *l, const struct doc_node *map, struct polic
 	t->consistency = CONSISTENCY_SESSION;
 	int residency = -1, cell = -1;
 	if (source.residency)
-		residency = load_reference(l, source.residency, "residency class", &own->residencies,
-		                           l->residencies);
+		residency = load_reference(l, source.residency, "residency class",
+		                           &own->residencies, l->residencies);
 	if (source.cell) cell = load_reference(l, source.cell, "cell", &own->cells, l->cells);
 	t->residency = residency;
 	t->cell = cell;
@@ -220,6 +231,7 @@ void load_tenant_section(struct load *l) {
 		int index = l->policy->tenant_count++;
 		tenants[index].name = load_name(l, c, &l->own->tenants, index);
 		const struct doc_node *map = NULL;
-		if (doc_read_value(&l->doc, c, &entry, &map)) load_tenant(l, map, &tenants[index], index);
+		if (doc_read_value(&l->doc, c, &entry, &map))
+			load_tenant(l, map, &tenants[index], index);
 	}
 }

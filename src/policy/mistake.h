@@ -16,7 +16,9 @@ void mistakes_init(struct mistakes *m, const char *file);
 /* Cuts the text to its room. Does nothing when full. */
 void mistake_add(struct mistakes *m, uint32_t line, uint32_t column, const char *format, ...)
 	PRINTF_LIKE(4, 5);
-static inline bool mistakes_full(const struct mistakes *m) { return m->count == MISTAKES_MAX; }
+static inline bool mistakes_full(const struct mistakes *m) {
+	return m->count == MISTAKES_MAX;
+}
 /* Hands them over by line and column; ERR_INVALID when there was any. */
 MUST enum err mistakes_report(struct mistakes *m,
                               void (*report)(void *arg, const struct policy_error *e), void *arg);

@@ -26,16 +26,22 @@ struct node_source {
 };
 
 #define AT(member) offsetof(struct node_source, member)
-#define NUMBER(name, member, low, high)                                                           \
-	{.key = name, .type = FIELD_NUMBER, .offset = AT(config.member), .min = low, .max = high}
-#define TIME(name, member, low, high)                                                             \
-	{.key = name, .type = FIELD_DURATION, .offset = AT(config.member), .min = low, .max = high}
-#define SIZE(name, member, low, high)                                                             \
-	{.key = name, .type = FIELD_SIZE, .offset = AT(config.member), .min = low, .max = high}
-#define GROUP(name, table) {.key = name, .type = FIELD_GROUP, .fields = table}
-#define PATH(name, member, what)                                                                  \
-	{.key = name, .type = FIELD_TEXT, .offset = AT(config.member), .required = true, .min = 1,    \
-     .max = PATH_MAX_BYTES, .expected = what}
+#define NUMBER(name, member, low, high)                                                            \
+	{ .key = name, .type = FIELD_NUMBER, .offset = AT(config.member), .min = low, .max = high }
+#define TIME(name, member, low, high)                                                              \
+	{                                                                                          \
+		.key = name, .type = FIELD_DURATION, .offset = AT(config.member), .min = low,      \
+		.max = high                                                                        \
+	}
+#define SIZE(name, member, low, high)                                                              \
+	{ .key = name, .type = FIELD_SIZE, .offset = AT(config.member), .min = low, .max = high }
+#define GROUP(name, table)                                                                         \
+	{ .key = name, .type = FIELD_GROUP, .fields = table }
+#define PATH(name, member, what)                                                                   \
+	{                                                                                          \
+		.key = name, .type = FIELD_TEXT, .offset = AT(config.member), .required = true,    \
+		.min = 1, .max = PATH_MAX_BYTES, .expected = what                                  \
+	}
 
 static const struct field coordination_fields[] = {
 	PATH("file", coordination, "the path of the coordination file, shared by all regions"),
@@ -70,23 +76,23 @@ static const struct field storage_fields[] = {
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
 	{.key = "region",
-     .type = FIELD_SCALAR,
-     .offset = AT(region),
-     .required = true,
-     .expected = "one of the regions below: the one this node runs in"},
+         .type = FIELD_SCALAR,
+         .offset = AT(region),
+         .required = true,
+         .expected = "one of the regions below: the one this node runs in"},
 	PATH("data", data, "the directory of this node's data"),
 	PATH("policy", policy, "the path of policy.yaml"),
 	{.key = "coordination",
-     .type = FIELD_GROUP,
-     .fields = coordination_fields,
-     .required = true,
-     .expected = "a mapping such as {file: coordination}"},
+         .type = FIELD_GROUP,
+         .fields = coordination_fields,
+         .required = true,
+         .expected = "a mapping such as {file: coordination}"},
 	PATH("secret_file", secret_file, "the path of the secret that the regions share"),
 	{.key = "regions",
-     .type = FIELD_MAPPING,
-     .offset = AT(regions),
-     .required = true,
-     .expected = "every region of the policy with its addresses"},
+         .type = FIELD_MAPPING,
+         .offset = AT(regions),
+         .required = true,
+         .expected = "every region of the policy with its addresses"},
 	{.key = "workers", .type = FIELD_NUMBER, .offset = AT(workers), .min = 0, .max = 256},
 	GROUP("lease", lease_fields),
 	GROUP("limits", limit_fields),
@@ -146,9 +152,12 @@ static bool address_parse(struct slice text, struct slice *host, uint64_t *port)
 struct region_source {
 	const struct doc_node *http, *admin, *replication;
 };
-#define ADDRESS(name)                                                                             \
-	{.key = #name, .type = FIELD_SCALAR, .offset = offsetof(struct region_source, name),          \
-     .required = true, .expected = "HOST:PORT, such as \"127.0.0.1:7101\""}
+#define ADDRESS(name)                                                                              \
+	{                                                                                          \
+		.key = #name, .type = FIELD_SCALAR,                                                \
+		.offset = offsetof(struct region_source, name), .required = true,                  \
+		.expected = "HOST:PORT, such as \"127.0.0.1:7101\""                                \
+	}
 static const struct field region_fields[] = {
 	ADDRESS(http),
 	ADDRESS(admin),
@@ -162,8 +171,10 @@ static void load_address(struct doc *d, const struct doc_node *n, struct node_ad
 	out->host = "";
 	if (!n) return;
 	if (!address_parse(n->text, &host, &port)) {
-		doc_error(d, n, "found %s; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
-		          "\"[::1]:7101\", port 1 to 65535", doc_found(n).text);
+		doc_error(d, n,
+		          "found %s; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
+		          "\"[::1]:7101\", port 1 to 65535",
+		          doc_found(n).text);
 		return;
 	}
 	out->host = doc_keep(d, host);
@@ -179,9 +190,12 @@ static void check_addresses(struct doc *d, const struct doc_node *section) {
 			if (a->kind != DOC_SCALAR || a->text.len == 0) continue;
 			const struct doc_node *other = map_get(&seen, a->text);
 			if (other)
-				doc_error(d, a, "%s is used in line %u already; expected an address of its own",
+				doc_error(d, a,
+				          "%s is used in line %u already; expected an address of "
+				          "its own",
 				          show(a->text).text, other->line);
-			else if (map_put(&seen, a->text, (void *)(uintptr_t)a)) d->no_memory = true;
+			else if (map_put(&seen, a->text, (void *)(uintptr_t)a))
+				d->no_memory = true;
 		}
 	}
 	map_done(&seen);
@@ -233,11 +247,13 @@ static void check_lease(struct doc *d, const struct node_config *c) {
 
 static void load_node(struct doc *d, struct node_source *s, struct node_private *own) {
 	if (!d->root || doc_null(d->root)) {
-		mistake_add(&d->mistakes, 1, 1, "the file is empty; expected the configuration of a node");
+		mistake_add(&d->mistakes, 1, 1,
+		            "the file is empty; expected the configuration of a node");
 		return;
 	}
 	if (d->root->kind != DOC_MAPPING) {
-		doc_error(d, d->root, "found %s; expected a mapping with cluster, region, regions ...",
+		doc_error(d, d->root,
+		          "found %s; expected a mapping with cluster, region, regions ...",
 		          doc_found(d->root).text);
 		return;
 	}
@@ -280,8 +296,10 @@ enum err node_config_load(struct slice yaml, const char *file,
 	free(d);
 	*c = source.config;
 	c->private = own;
-	if (e) node_config_free(c);
-	else *out = c;
+	if (e)
+		node_config_free(c);
+	else
+		*out = c;
 	return e;
 }
 

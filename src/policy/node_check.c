@@ -11,7 +11,8 @@ static void check_known(const struct node_config *c, const struct policy *p, str
 		for (int j = 0; j < p->region_count; j++)
 			suggestion_offer(&guess, slice_str(p->regions[j].name));
 		mistake_add(m, own->regions[i].line, own->regions[i].column,
-		            "regions.%s: the policy has no such region%s; expected the regions of the policy",
+		            "regions.%s: the policy has no such region%s; expected the regions of "
+		            "the policy",
 		            c->regions[i].name, suggestion_text(&guess).text);
 	}
 }
@@ -22,13 +23,15 @@ static bool config_names(const struct node_config *c, const char *region) {
 	return false;
 }
 
-static void check_complete(const struct node_config *c, const struct policy *p, struct mistakes *m) {
+static void check_complete(const struct node_config *c, const struct policy *p,
+                           struct mistakes *m) {
 	const struct node_position at = c->private->section;
 	for (int j = 0; j < p->region_count; j++)
 		if (!config_names(c, p->regions[j].name))
-			mistake_add(m, at.line, at.column,
-			            "regions: '%s' of the policy is missing; expected its addresses",
-			            p->regions[j].name);
+			mistake_add(
+				m, at.line, at.column,
+				"regions: '%s' of the policy is missing; expected its addresses",
+				p->regions[j].name);
 }
 
 /* The first one out of order is said; those that follow it are out of order too. */
@@ -36,9 +39,10 @@ static void check_order(const struct node_config *c, const struct policy *p, str
 	for (int i = 0; i < c->region_count; i++) {
 		if (strcmp(c->regions[i].name, p->regions[i].name) == 0) continue;
 		const struct node_position at = c->private->regions[i];
-		mistake_add(m, at.line, at.column,
-		            "regions.%s: found where the policy has '%s'; expected the policy's order",
-		            c->regions[i].name, p->regions[i].name);
+		mistake_add(
+			m, at.line, at.column,
+			"regions.%s: found where the policy has '%s'; expected the policy's order",
+			c->regions[i].name, p->regions[i].name);
 		return;
 	}
 }

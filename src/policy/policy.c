@@ -43,8 +43,11 @@ void policy_free(struct policy *p) {
 	free(p);
 }
 
-#define SECTION(name, member, must)                                                               \
-	{.key = name, .type = FIELD_MAPPING, .offset = offsetof(struct load, member), .required = must}
+#define SECTION(name, member, must)                                                                \
+	{                                                                                          \
+		.key = name, .type = FIELD_MAPPING, .offset = offsetof(struct load, member),       \
+		.required = must                                                                   \
+	}
 
 static const struct field policy_fields[] = {
 	SECTION("regions", regions, true),
@@ -58,7 +61,8 @@ static void load_sections(struct load *l) {
 	const struct doc_node *root = l->doc.root;
 	if (!root || doc_null(root)) {
 		mistake_add(&l->doc.mistakes, 1, 1,
-		            "the file is empty; expected the keys regions, residency, cells and tenants");
+		            "the file is empty; expected the keys regions, residency, cells and "
+		            "tenants");
 		return;
 	}
 	if (root->kind != DOC_MAPPING) {
@@ -95,8 +99,10 @@ enum err policy_load(struct slice yaml, const char *file,
 	if (parsed) e = parsed;
 	doc_done(&l->doc);
 	free(l);
-	if (e) policy_free(p);
-	else *out = p;
+	if (e)
+		policy_free(p);
+	else
+		*out = p;
 	return e;
 }
 

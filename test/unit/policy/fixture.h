@@ -24,8 +24,8 @@ static inline void report_keep(void *arg, const struct policy_error *e) {
 	struct reported *r = arg;
 	assert_string_equal(e->file, "p.yaml");
 	r->count++;
-	int n = snprintf(r->text + r->len, sizeof r->text - r->len, "%d:%d: %s\n", e->line, e->column,
-	                 e->text);
+	int n = snprintf(r->text + r->len, sizeof r->text - r->len, "%d:%d: %s\n", e->line,
+	                 e->column, e->text);
 	r->len += (size_t)n;
 	assert_true(r->len < sizeof r->text);
 }

@@ -55,7 +55,8 @@ static const char *told(const struct situation *s) {
 	if (d.verdict == VERDICT_REFUSE)
 		n += snprintf(text + n, sizeof text - (size_t)n, " %s", err_slug(d.refusal));
 	if (d.region >= 0)
-		n += snprintf(text + n, sizeof text - (size_t)n, " %s", policy->regions[d.region].name);
+		n += snprintf(text + n, sizeof text - (size_t)n, " %s",
+		              policy->regions[d.region].name);
 	for (int i = 0; i < d.fallback_count; i++)
 		n += snprintf(text + n, sizeof text - (size_t)n, ", %s",
 		              policy->regions[d.fallbacks[i]].name);
@@ -170,7 +171,8 @@ static void reads_elsewhere_go_in_order(void **state) {
 	struct situation s = situation(ACME, EUW);
 	assert_string_equal(told(&s), "forward us-west, us-east | preference us-west");
 	s.regions[WEST] = (struct world_region){.state = REGION_DRAINING, .state_age_ms = 9};
-	assert_string_equal(told(&s), "forward us-east, us-west | draining us-west 9 | home us-east");
+	assert_string_equal(told(&s),
+	                    "forward us-east, us-west | draining us-west 9 | home us-east");
 	s.regions[EAST].breaker_open = true;
 	assert_string_equal(told(&s), "forward us-west | breaker us-east | draining us-west 9");
 	s.regions[WEST] = (struct world_region){.state = REGION_DOWN, .state_age_ms = 9};
@@ -193,8 +195,8 @@ static void transit_refused_says_where_to_go(void **state) {
 	assert_string_equal(told(&s), "refuse misdirected eu-central | home eu-central | "
 	                              "transit-refused eu-central");
 	s.cells[1].promoting = true; /* not even held: its bytes may not wait here */
-	assert_string_equal(told(&s),
-	                    "refuse misdirected eu-central | promoting | transit-refused eu-central");
+	assert_string_equal(
+		told(&s), "refuse misdirected eu-central | promoting | transit-refused eu-central");
 	s.cells[1].home = -1;
 	assert_string_equal(told(&s),
 	                    "refuse misdirected eu-west | promoting | transit-refused eu-west");

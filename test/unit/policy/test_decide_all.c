@@ -5,26 +5,25 @@
 enum { REGIONS = 4, TENANTS = 5, CONDITIONS = 5, LAGS = 3 };
 enum { BOUND_MS = 100 };
 
-static const char yaml[] =
-	"regions:\n"
-	"  a: {jurisdiction: us, location: [0, 0]}\n"
-	"  b: {jurisdiction: us, location: [0, 1]}\n"
-	"  c: {jurisdiction: eu, location: [0, 2]}\n"
-	"  d: {jurisdiction: eu, location: [0, 3]}\n"
-	"residency:\n"
-	"  ab: {regions: [a, b], transit: allow}\n"
-	"  bcd: {regions: [b, c, d], transit: refuse}\n"
-	"  any: {regions: all}\n"
-	"cells:\n"
-	"  ba: {replicas: [b, a], mode: sync}\n"
-	"  cd: {replicas: [c, d]}\n"
-	"  acb: {replicas: [a, c, b]}\n"
-	"tenants:\n"
-	"  t0: {residency: ab, cell: ba}\n"
-	"  t1: {residency: ab, cell: ba, preferences: {regions: [a]}}\n"
-	"  t2: {residency: bcd, cell: cd, preferences: {regions: [d, c]}}\n"
-	"  t3: {residency: any, cell: acb, preferences: {regions: [b]}}\n"
-	"  t4: {residency: any, cell: cd}\n";
+static const char yaml[] = "regions:\n"
+			   "  a: {jurisdiction: us, location: [0, 0]}\n"
+			   "  b: {jurisdiction: us, location: [0, 1]}\n"
+			   "  c: {jurisdiction: eu, location: [0, 2]}\n"
+			   "  d: {jurisdiction: eu, location: [0, 3]}\n"
+			   "residency:\n"
+			   "  ab: {regions: [a, b], transit: allow}\n"
+			   "  bcd: {regions: [b, c, d], transit: refuse}\n"
+			   "  any: {regions: all}\n"
+			   "cells:\n"
+			   "  ba: {replicas: [b, a], mode: sync}\n"
+			   "  cd: {replicas: [c, d]}\n"
+			   "  acb: {replicas: [a, c, b]}\n"
+			   "tenants:\n"
+			   "  t0: {residency: ab, cell: ba}\n"
+			   "  t1: {residency: ab, cell: ba, preferences: {regions: [a]}}\n"
+			   "  t2: {residency: bcd, cell: cd, preferences: {regions: [d, c]}}\n"
+			   "  t3: {residency: any, cell: acb, preferences: {regions: [b]}}\n"
+			   "  t4: {residency: any, cell: cd}\n";
 
 struct state {
 	const struct policy *policy;
@@ -79,10 +78,11 @@ static bool troubled(const struct state *s, int region) {
 }
 
 #define HOLDS(what)                                                                                \
-	do {                                                                                           \
-		if (!(what)) fail_msg("%s: tenant %d here %d home %d verdict %d region %d", #what,         \
-		                      s->request.tenant, s->request.here, placed_of(s)->home, d->verdict,  \
-		                      d->region);                                                          \
+	do {                                                                                       \
+		if (!(what))                                                                       \
+			fail_msg("%s: tenant %d here %d home %d verdict %d region %d", #what,      \
+			         s->request.tenant, s->request.here, placed_of(s)->home,           \
+			         d->verdict, d->region);                                           \
 	} while (0)
 
 static void check_lists(const struct state *s) {
@@ -94,8 +94,8 @@ static void check_lists(const struct state *s) {
 	bool serves = d->verdict == VERDICT_HERE || d->verdict == VERDICT_FORWARD;
 	HOLDS(serves || d->fallback_count == 0);
 	HOLDS(!home_only(s) || d->fallback_count == 0);
-	bool was_troubled = serves && d->verdict == VERDICT_FORWARD && !home_only(s) &&
-	                    troubled(s, d->region);
+	bool was_troubled =
+		serves && d->verdict == VERDICT_FORWARD && !home_only(s) && troubled(s, d->region);
 	if (serves) seen = (region_set)1 << d->region;
 	for (int i = 0; i < d->fallback_count; i++) {
 		int region = d->fallbacks[i];
@@ -111,7 +111,8 @@ static void check_verdict(const struct state *s) {
 	const struct decision *d = &s->decision;
 	const struct policy_residency *class = &s->policy->residencies[tenant_of(s)->residency];
 	if (!class->transit && !in(class->regions, s->request.here)) {
-		HOLDS(d->verdict == VERDICT_REFUSE && d->refusal == ERR_MISDIRECTED && d->region >= 0);
+		HOLDS(d->verdict == VERDICT_REFUSE && d->refusal == ERR_MISDIRECTED &&
+		      d->region >= 0);
 		return;
 	}
 	bool any = false, here = usable(s, s->request.here);
@@ -124,7 +125,8 @@ static void check_verdict(const struct state *s) {
 		break;
 	case VERDICT_HOLD: HOLDS(!any && d->region == -1); break;
 	case VERDICT_REFUSE:
-		HOLDS(!any && s->request.forwarded && d->refusal == ERR_UNAVAILABLE && d->region == -1);
+		HOLDS(!any && s->request.forwarded && d->refusal == ERR_UNAVAILABLE &&
+		      d->region == -1);
 		break;
 	}
 }
@@ -187,7 +189,8 @@ static void every_world(void **state) {
 	static const int homes[] = {-1, 0, 1, 2, 3, 63};
 	for (int n = 0; n < CONDITIONS * CONDITIONS * CONDITIONS * CONDITIONS * 6 * 2; n++) {
 		int rest = n;
-		for (int i = 0; i < REGIONS; i++) set_condition(&s.regions[i], digit(&rest, CONDITIONS));
+		for (int i = 0; i < REGIONS; i++)
+			set_condition(&s.regions[i], digit(&rest, CONDITIONS));
 		int home = homes[digit(&rest, 6)];
 		for (int i = 0; i < 3; i++)
 			s.cells[i] = (struct world_cell){.home = home, .promoting = rest};

@@ -13,7 +13,8 @@ static const char good[] =
 	"  eu: {regions: [eu-west], transit: refuse}\n"
 	"  global: {regions: all}\n"
 	"cells:\n"
-	"  us-1: {replicas: [us-west, us-east], mode: sync, copies: 2, on_partition: availability,\n"
+	"  us-1: {replicas: [us-west, us-east], mode: sync, copies: 2, on_partition: "
+        "availability,\n"
 	"         replication_sla: 250ms}\n"
 	"  us-2: {replicas: [us-east, us-west], mode: sync}\n"
 	"  eu-1: {replicas: [eu-west]}\n"
@@ -142,7 +143,8 @@ static void little_is_enough(void **state) {
 
 static void sixty_four_regions_fit(void **state) {
 	char yaml[16 << 10];
-	size_t len = (size_t)snprintf(yaml, sizeof yaml, "residency: {all: {regions: all}}\nregions:\n");
+	size_t len =
+		(size_t)snprintf(yaml, sizeof yaml, "residency: {all: {regions: all}}\nregions:\n");
 	for (int i = 0; i < 64; i++)
 		len += (size_t)snprintf(yaml + len, sizeof yaml - len,
 		                        "  r%d: {jurisdiction: us, location: [0, 0]}\n", i);
@@ -163,7 +165,8 @@ static void many_tenants(void **state) {
 	for (int i = 0; i < TENANTS; i++)
 		len += (size_t)snprintf(yaml + len, 160,
 		                        "  t%d: {residency: all, cell: c, tier: gold, keys: "
-		                        "[\"sha256:%064x\"]}\n", i, i);
+		                        "[\"sha256:%064x\"]}\n",
+		                        i, i);
 	struct policy *p = load_good(yaml);
 	assert_int_equal(p->tenant_count, TENANTS);
 	for (int i = 0; i < TENANTS; i++) {
@@ -180,8 +183,16 @@ static void many_tenants(void **state) {
 static void consistency_words(void **state) {
 	enum consistency c = CONSISTENCY_EVENTUAL;
 	uint64_t ms = 7;
-	const char *bad[] = {"", "Strong", "bounded", "bounded=", "bounded=0ms", "bounded=500",
-	                     "bounded=25h", "bounded= 5s", "strong ", "bounded=-1s"};
+	const char *bad[] = {"",
+	                     "Strong",
+	                     "bounded",
+	                     "bounded=",
+	                     "bounded=0ms",
+	                     "bounded=500",
+	                     "bounded=25h",
+	                     "bounded= 5s",
+	                     "strong ",
+	                     "bounded=-1s"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(consistency_parse(slice_str(bad[i]), &c, &ms), ERR_INVALID);
 	assert_true(c == CONSISTENCY_EVENTUAL && ms == 7);

@@ -3,7 +3,8 @@
 #include "fixture.h"
 
 #define R                                                                                          \
-	"regions: {a: {jurisdiction: us, location: [0, 0]}, b: {jurisdiction: us, location: [1, 1]},"  \
+	"regions: {a: {jurisdiction: us, location: [0, 0]}, b: {jurisdiction: us, location: [1, "  \
+	"1]},"                                                                                     \
 	" far: {jurisdiction: eu, location: [2, 2]}}\n"
 #define S "residency: {ab: {regions: [a, b], transit: refuse}, any: {regions: all}}\n"
 #define C "cells: {x: {replicas: [a, b]}, y: {replicas: [a, far]}}\n"
@@ -35,7 +36,8 @@ static char *repeat(const char *head, const char *unit, int times, const char *t
 	char *text = malloc(head_len + unit_len * (size_t)times + strlen(tail) + 1);
 	assert_non_null(text);
 	memcpy(text, head, head_len);
-	for (int i = 0; i < times; i++) memcpy(text + head_len + unit_len * (size_t)i, unit, unit_len);
+	for (int i = 0; i < times; i++)
+		memcpy(text + head_len + unit_len * (size_t)i, unit, unit_len);
 	memcpy(text + head_len + unit_len * (size_t)times, tail, strlen(tail) + 1);
 	return text;
 }
@@ -51,7 +53,8 @@ static void expect_made(char *yaml, const char *said) {
 static void depth_is_bounded(void **state) {
 	expect_made(repeat("regions:\n  ", "[", 40, "\n"),
 	            "2:34: nested too deep; expected at most 32 levels\n");
-	expect_made(repeat("", "{a: ", 100000, "\n"), "1:129: nested too deep; expected at most 32 levels\n");
+	expect_made(repeat("", "{a: ", 100000, "\n"),
+	            "1:129: nested too deep; expected at most 32 levels\n");
 }
 
 static void nodes_are_bounded(void **state) {
@@ -88,7 +91,8 @@ static void at_most_fifty_are_reported(void **state) {
 
 static void too_many_regions(void **state) {
 	char yaml[16 << 10];
-	size_t len = (size_t)snprintf(yaml, sizeof yaml, "residency: {x: {regions: all}}\nregions:\n");
+	size_t len =
+		(size_t)snprintf(yaml, sizeof yaml, "residency: {x: {regions: all}}\nregions:\n");
 	for (int i = 0; i < 65; i++)
 		len += (size_t)snprintf(yaml + len, sizeof yaml - len,
 		                        "  r%d: {jurisdiction: us, location: [0, 0]}\n", i);
@@ -119,7 +123,8 @@ static void broken_utf8_is_placed(void **state) {
 	r = (struct reported){.len = 0};
 	assert_int_equal(policy_load(nul, "p.yaml", report_keep, &r, &p), ERR_INVALID);
 	assert_string_equal(
-		r.text, "2:3: the character U+0000 may not stand in YAML; expected printable UTF-8 text\n");
+		r.text,
+		"2:3: the character U+0000 may not stand in YAML; expected printable UTF-8 text\n");
 }
 
 static void nobody_listens(void **state) {

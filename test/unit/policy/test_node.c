@@ -1,11 +1,15 @@
 /* holdfast.yaml: defaults, mistakes word for word, and against its policy. */
 #include "fixture.h"
 
-#define HEAD "cluster: c\nregion: b\ndata: d\npolicy: p.yaml\ncoordination: {file: co}\nsecret_file: s\n"
+#define HEAD                                                                                       \
+	"cluster: c\nregion: b\ndata: d\npolicy: p.yaml\ncoordination: {file: co}\nsecret_file: "  \
+	"s\n"
 #define REGIONS                                                                                    \
-	"regions:\n"                                                                                   \
-	"  a: {http: \"127.0.0.1:7101\", admin: \"127.0.0.1:7201\", replication: \"127.0.0.1:7301\"}\n" \
-	"  b: {http: \"[::1]:1\", admin: \"edge-1.example:65535\", replication: \"127.0.0.1:7302\"}\n"
+	"regions:\n"                                                                               \
+	"  a: {http: \"127.0.0.1:7101\", admin: \"127.0.0.1:7201\", replication: "                 \
+	"\"127.0.0.1:7301\"}\n"                                                                    \
+	"  b: {http: \"[::1]:1\", admin: \"edge-1.example:65535\", replication: "                  \
+	"\"127.0.0.1:7302\"}\n"
 
 static struct reported r;
 
@@ -44,7 +48,8 @@ static void defaults_are_as_documented(void **state) {
 	assert_true(c->connections_max == 10000 && c->body_max_bytes == 4 << 20);
 	assert_true(c->head_max_bytes == 16 << 10 && c->header_time_ms == 10000);
 	assert_true(c->body_rate_floor_bytes == 1 << 10 && c->idle_time_ms == 75000);
-	assert_true(c->hold_requests == 1024 && c->hold_bytes == 64 << 20 && c->hold_time_ms == 10000);
+	assert_true(c->hold_requests == 1024 && c->hold_bytes == 64 << 20 &&
+	            c->hold_time_ms == 10000);
 	assert_true(c->segment_bytes == 16 << 20 && c->min_free_bytes == 64 << 20);
 	assert_true(c->retain_bytes == 256 << 20);
 	node_config_free(c);
@@ -52,11 +57,12 @@ static void defaults_are_as_documented(void **state) {
 }
 
 static void what_is_written_counts(void **state) {
-	struct node_config *c = load_node(
-		HEAD REGIONS "workers: 0\nlease: {length: 3s, renew: 500ms}\n"
-		"limits: {connections: 7, body: 1MiB, head: 8KiB, header_time: 5s, body_rate: 0, idle_time: 1m}\n"
-		"hold: {requests: 2, bytes: 1KiB, time: 0s}\n"
-		"storage: {segment: 4MiB, min_free: 0, retain: 8MiB}\n");
+	struct node_config *c =
+		load_node(HEAD REGIONS "workers: 0\nlease: {length: 3s, renew: 500ms}\n"
+	                               "limits: {connections: 7, body: 1MiB, head: 8KiB, "
+	                               "header_time: 5s, body_rate: 0, idle_time: 1m}\n"
+	                               "hold: {requests: 2, bytes: 1KiB, time: 0s}\n"
+	                               "storage: {segment: 4MiB, min_free: 0, retain: 8MiB}\n");
 	assert_int_equal(c->workers, 0);
 	assert_true(c->lease_length_ms == 3000 && c->lease_renew_ms == 500);
 	assert_true(c->connections_max == 7 && c->body_max_bytes == 1 << 20);
@@ -74,52 +80,65 @@ static const struct {
 	{"", "1:1: the file is empty; expected the configuration of a node\n"},
 	{"[]", "1:1: found a list; expected a mapping with cluster, region, regions ...\n"},
 	{"cluster: C\nregion: c\ndata: \"\"\npolicy: p\ncoordination: {}\nregoins: {}\n" REGIONS,
-     "1:1: the key 'secret_file' is missing; expected the path of the secret that the regions share\n"
-     "1:10: cluster: found 'C'; expected 1 to 31 of a-z, 0-9 and '-', not beginning with '-'\n"
-     "2:9: region: no region is named 'c'; expected one of: a, b\n"
-     "3:7: data: found ''; expected the directory of this node's data\n"
-     "5:1: coordination: the key 'file' is missing; expected the path of the coordination file, "
-     "shared by all regions\n"
-     "6:1: regoins: unknown key (did you mean 'regions'?); expected one of: cluster, region, data, "
-     "policy, coordination, secret_file, regions, workers, lease, limits, hold, storage\n"},
+         "1:1: the key 'secret_file' is missing; expected the path of the secret that the regions "
+         "share\n"
+         "1:10: cluster: found 'C'; expected 1 to 31 of a-z, 0-9 and '-', not beginning with '-'\n"
+         "2:9: region: no region is named 'c'; expected one of: a, b\n"
+         "3:7: data: found ''; expected the directory of this node's data\n"
+         "5:1: coordination: the key 'file' is missing; expected the path of the coordination "
+         "file, "
+         "shared by all regions\n"
+         "6:1: regoins: unknown key (did you mean 'regions'?); expected one of: cluster, region, "
+         "data, "
+         "policy, coordination, secret_file, regions, workers, lease, limits, hold, storage\n"},
 	{HEAD "regions:\n  b: {http: localhost, admin: \"::1:80\", replication: \"h:0\"}\n"
-     "  c: {http: \"h:65536\", admin: \"[h:1\", replication: \"h h:1\"}\n"
-     "  d: {http: \"h:1\", admin: \"h:1\"}\n  e:\n",
-     "8:13: regions.b.http: found 'localhost'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
-     "\"[::1]:7101\", port 1 to 65535\n"
-     "8:31: regions.b.admin: found '::1:80'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
-     "\"[::1]:7101\", port 1 to 65535\n"
-     "8:54: regions.b.replication: found 'h:0'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
-     "\"[::1]:7101\", port 1 to 65535\n"
-     "9:13: regions.c.http: found 'h:65536'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
-     "\"[::1]:7101\", port 1 to 65535\n"
-     "9:31: regions.c.admin: found '[h:1'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
-     "\"[::1]:7101\", port 1 to 65535\n"
-     "9:52: regions.c.replication: found 'h h:1'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
-     "\"[::1]:7101\", port 1 to 65535\n"
-     "10:3: regions.d: the key 'replication' is missing; expected HOST:PORT, such as "
-     "\"127.0.0.1:7101\"\n"
-     "10:27: regions.d.admin: 'h:1' is used in line 10 already; expected an address of its own\n"
-     "11:3: regions.e: the key 'admin' is missing; expected HOST:PORT, such as \"127.0.0.1:7101\"\n"
-     "11:3: regions.e: the key 'http' is missing; expected HOST:PORT, such as \"127.0.0.1:7101\"\n"
-     "11:3: regions.e: the key 'replication' is missing; expected HOST:PORT, such as "
-     "\"127.0.0.1:7101\"\n"},
+              "  c: {http: \"h:65536\", admin: \"[h:1\", replication: \"h h:1\"}\n"
+              "  d: {http: \"h:1\", admin: \"h:1\"}\n  e:\n",
+         "8:13: regions.b.http: found 'localhost'; expected HOST:PORT, such as \"127.0.0.1:7101\" "
+         "or "
+         "\"[::1]:7101\", port 1 to 65535\n"
+         "8:31: regions.b.admin: found '::1:80'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
+         "\"[::1]:7101\", port 1 to 65535\n"
+         "8:54: regions.b.replication: found 'h:0'; expected HOST:PORT, such as \"127.0.0.1:7101\" "
+         "or "
+         "\"[::1]:7101\", port 1 to 65535\n"
+         "9:13: regions.c.http: found 'h:65536'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
+         "\"[::1]:7101\", port 1 to 65535\n"
+         "9:31: regions.c.admin: found '[h:1'; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
+         "\"[::1]:7101\", port 1 to 65535\n"
+         "9:52: regions.c.replication: found 'h h:1'; expected HOST:PORT, such as "
+         "\"127.0.0.1:7101\" or "
+         "\"[::1]:7101\", port 1 to 65535\n"
+         "10:3: regions.d: the key 'replication' is missing; expected HOST:PORT, such as "
+         "\"127.0.0.1:7101\"\n"
+         "10:27: regions.d.admin: 'h:1' is used in line 10 already; expected an address of its "
+         "own\n"
+         "11:3: regions.e: the key 'admin' is missing; expected HOST:PORT, such as "
+         "\"127.0.0.1:7101\"\n"
+         "11:3: regions.e: the key 'http' is missing; expected HOST:PORT, such as "
+         "\"127.0.0.1:7101\"\n"
+         "11:3: regions.e: the key 'replication' is missing; expected HOST:PORT, such as "
+         "\"127.0.0.1:7101\"\n"},
 	{HEAD REGIONS "workers: many\nlease: {length: 600, renew: 1h}\nhold: {time: 2h}\n"
-     "limits: {body: 4MB, head: 2MiB, connections: 0}\nstorage: []\n",
-     "10:10: workers: found 'many'; expected a whole number, 0 to 256\n"
-     "11:17: lease.length: found '600'; expected a duration such as 500ms, 30s or 5m, 100ms to 1h\n"
-     "11:29: lease.renew: renewed every 3600000ms, a lease of 600ms is lost with one or two late "
-     "renewals; expected renew to be at most a third of length\n"
-     "12:14: hold.time: found '2h'; expected a duration such as 500ms, 30s or 5m, 0ms to 1h\n"
-     "13:16: limits.body: found '4MB'; expected a size such as 64KiB or 16MiB, 1KiB to 64MiB\n"
-     "13:27: limits.head: found '2MiB'; expected a size such as 64KiB or 16MiB, 1KiB to 1MiB\n"
-     "13:46: limits.connections: found '0'; expected a whole number, 1 to 1000000\n"
-     "14:10: storage: found a list; expected a mapping\n"},
+                      "limits: {body: 4MB, head: 2MiB, connections: 0}\nstorage: []\n",
+         "10:10: workers: found 'many'; expected a whole number, 0 to 256\n"
+         "11:17: lease.length: found '600'; expected a duration such as 500ms, 30s or 5m, 100ms to "
+         "1h\n"
+         "11:29: lease.renew: renewed every 3600000ms, a lease of 600ms is lost with one or two "
+         "late "
+         "renewals; expected renew to be at most a third of length\n"
+         "12:14: hold.time: found '2h'; expected a duration such as 500ms, 30s or 5m, 0ms to 1h\n"
+         "13:16: limits.body: found '4MB'; expected a size such as 64KiB or 16MiB, 1KiB to 64MiB\n"
+         "13:27: limits.head: found '2MiB'; expected a size such as 64KiB or 16MiB, 1KiB to 1MiB\n"
+         "13:46: limits.connections: found '0'; expected a whole number, 1 to 1000000\n"
+         "14:10: storage: found a list; expected a mapping\n"},
 	{HEAD REGIONS "lease: {length: 200ms}\n",
-     "10:8: lease: renewed every 100ms, a lease of 200ms is lost with one or two late renewals; "
-     "expected renew to be at most a third of length\n"},
-	{HEAD "regions: {}\n", "2:9: region: no region is named 'b'; expected one of: (there is none)\n"
-     "7:1: regions: 0 regions; expected 1 to 64\n"},
+         "10:8: lease: renewed every 100ms, a lease of 200ms is lost with one or two late "
+         "renewals; "
+         "expected renew to be at most a third of length\n"},
+	{HEAD "regions: {}\n",
+         "2:9: region: no region is named 'b'; expected one of: (there is none)\n"
+         "7:1: regions: 0 regions; expected 1 to 64\n"},
 };
 
 static void says_exactly_that(void **state) {
@@ -129,8 +148,8 @@ static void says_exactly_that(void **state) {
 		enum err e = load(cases[i].yaml, &c);
 		if (e == ERR_INVALID && !c && strcmp(r.text, cases[i].said) == 0) continue;
 		wrong++;
-		print_error("case %zu, %s\n%s--- said\n%s--- expected\n%s\n", i, err_name(e), cases[i].yaml,
-		            r.text, cases[i].said);
+		print_error("case %zu, %s\n%s--- said\n%s--- expected\n%s\n", i, err_name(e),
+		            cases[i].yaml, r.text, cases[i].said);
 	}
 	assert_int_equal(wrong, 0);
 }
