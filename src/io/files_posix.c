@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "io/files.h"
@@ -188,6 +189,14 @@ static enum err posix_list(struct files *fs, const char *path,
 	return err;
 }
 
+/* What an unprivileged process may take: root's reserve is not ours to promise. */
+static enum err posix_free_bytes(struct files *fs, const char *path, uint64_t *out) {
+	struct statvfs at;
+	if (statvfs(path, &at) != 0) return err_from_errno(errno);
+	*out = (uint64_t)at.f_bavail * at.f_frsize;
+	return ERR_OK;
+}
+
 struct files *files_posix(void) {
 	static const struct files_ops ops = {
 		.open = posix_open,
@@ -202,6 +211,7 @@ struct files *files_posix(void) {
 		.unlink = posix_unlink,
 		.mkdir = posix_mkdir,
 		.sync_dir = posix_sync_dir,
+		.free_bytes = posix_free_bytes,
 		.list = posix_list,
 	};
 	static struct files fs = {&ops};

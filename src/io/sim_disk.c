@@ -310,6 +310,11 @@ static enum err disk_list(struct files *fs, const char *raw,
 	return exists ? ERR_OK : ERR_NOT_FOUND;
 }
 
+static enum err disk_free_bytes(struct files *fs, const char *path, uint64_t *out) {
+	*out = disk_of(fs)->free_bytes;
+	return ERR_OK;
+}
+
 struct files *sim_disk_new(uint64_t seed) {
 	static const struct files_ops ops = {
 		.open = disk_open,
@@ -324,6 +329,7 @@ struct files *sim_disk_new(uint64_t seed) {
 		.unlink = disk_unlink,
 		.mkdir = disk_mkdir,
 		.sync_dir = disk_sync_dir,
+		.free_bytes = disk_free_bytes,
 		.list = disk_list,
 	};
 	struct sim_disk *d = sim_alloc(sizeof *d);
