@@ -29,7 +29,7 @@ struct store_local_options {
  * and what to do. ERR_EXISTS: another process (or store) has the directory open. Blocking.
  *
  * Opening applies nothing: a rebuilt view stands at its checkpoint, so apply up to what is
- * committed. Readers and exports must be gone before close; close not from inside a done. */
+ * committed. Readers and exports must be gone before close. */
 MUST enum err store_local_open(struct io *io, struct files *files,
                                const struct store_local_options *options, struct store **out,
                                struct fault *fault);

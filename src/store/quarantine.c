@@ -12,6 +12,7 @@
 #include "store/local.h"
 
 enum { ITEMS_MAX = 4096, MANIFEST_MAX_BYTES = 16 << 10, WRITE_BYTES = 256 << 10, TWINS_MAX = 9 };
+static const size_t SAVED_MAX_BYTES = (size_t)4 << 30; /* read back at once to compare */
 
 enum err quarantine_path(const char *dir, const char *id, const char *name,
                          char out[PATH_BYTES]) {
@@ -105,7 +106,7 @@ static enum err id_choose(struct files *files, const char *dir, struct quarantin
 		if (err || !position_eq(&other.keep, &m->keep) || !position_eq(&other.last, &m->last))
 			continue;
 		struct buf records;
-		buf_init(&records, SIZE_MAX / 2);
+		buf_init(&records, SAVED_MAX_BYTES);
 		*saved = quarantine_read(files, dir, m->id, &records) == ERR_OK;
 		buf_done(&records);
 		if (*saved) return ERR_OK;

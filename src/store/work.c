@@ -62,14 +62,18 @@ static void job_done(struct io_job *job) {
 	j->busy = false;
 	if (!list_empty(&group)) q->settle(q, &group);
 	job_wake(q);
+	/* A `done` may close the store, and q with it: the others are then not called. */
+	bool stopped = false;
+	q->stopped = &stopped;
 	for (struct list_node *n; (n = list_pop_front(&group));) {
 		struct work *w = CONTAINER_OF(n, struct work, node);
 		struct store_op *op = op_of(w);
 		enum err err = w->err;
 		free(w->text);
 		w->text = NULL;
-		op->done(op, err);
+		if (!stopped) op->done(op, err);
 	}
+	if (!stopped) q->stopped = NULL;
 }
 
 enum err work_queue_init(struct work_queue *q, struct io *io, const char *lane_name) {
@@ -104,6 +108,7 @@ void work_queue_stop(struct work_queue *q) {
 void work_queue_abandon(struct work_queue *q) {
 	if (!q->lane) return;
 	q->lane = NULL;
+	if (q->stopped) *q->stopped = true;
 	texts_free(&q->pending);
 	for (int i = 0; i < 2; i++) texts_free(&q->jobs[i].taken);
 	pthread_mutex_destroy(&q->lock);

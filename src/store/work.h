@@ -45,6 +45,7 @@ struct work_queue {
 	struct list pending;
 	/* Two, so that the lane finds the next group without waiting for the loop to wake. */
 	struct work_job jobs[2];
+	bool *stopped;      /* set when the queue goes while its `done`s are being called */
 	size_t group_bytes; /* appends beyond this wait for the next group */
 	/* On the lane: does the group, all of one kind (several only of append or apply), and
 	 * sets each work's err. */
