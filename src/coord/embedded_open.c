@@ -250,7 +250,8 @@ static enum err check_table(const struct coord_file *f, uint64_t *head) {
 	for (;;) {
 		uint64_t synced = atomic_load(&h->synced);
 		*head = atomic_load(&h->head);
-		if (coord_word_revision(synced) > coord_word_revision(*head)) return ERR_CORRUPT;
+		bool behind = coord_word_revision(synced) < coord_word_revision(*head);
+		if (!behind && synced != *head) return ERR_CORRUPT;
 		struct table t = {0};
 		enum err e = coord_file_load(f, *head, &t);
 		table_done(&t);
