@@ -9,7 +9,7 @@ enum {
 	EMBEDDED_POLL_DEFAULT_NS = 10 * 1000 * 1000,
 	EMBEDDED_WATCHES_MAX = 8,
 	EMBEDDED_PUTS_MAX = 1024, /* waiting; then ERR_OVERLOADED */
-	EMBEDDED_PUT_TRIES = 16,  /* lost races before a put answers ERR_UNAVAILABLE */
+	EMBEDDED_PUT_TRIES = 64,  /* lost races before a put answers ERR_UNAVAILABLE */
 	EMBEDDED_LOAD_TRIES = 8,
 };
 
