@@ -62,7 +62,8 @@ struct coord_ops {
 	void (*on_node)(struct coord *c, void (*changed)(void *arg, const char *name), void *arg);
 
 	/* Nobody is called any more. Allowed inside a callback. The node's process counts as gone:
-	 * where deaths are proven, others take over at once. */
+	 * where deaths are proven, others take over at once. So first stop whatever acts on the
+	 * lease, in every thread. */
 	void (*close)(struct coord *c);
 };
 struct coord {
