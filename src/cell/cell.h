@@ -133,7 +133,8 @@ struct cell_event {
 /* --- actions -------------------------------------------------------------------------- */
 
 enum cell_action_type {
-	CELL_DO_APPEND,     /* bytes: whole records, valid until its CELL_EV_STORE */
+	CELL_DO_APPEND,     /* bytes: whole records, valid until its CELL_EV_STORE; epoch: of the
+	                     * home that writes or sent them */
 	CELL_DO_APPLY,      /* seq */
 	CELL_DO_PROMISE,    /* epoch */
 	CELL_DO_QUARANTINE, /* at: keep up to here; text: why */

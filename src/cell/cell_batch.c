@@ -71,7 +71,9 @@ void batch_submit(struct cell *c, struct batch *b) {
 	b->doomed = false;
 	c->inflight_bytes += b->bytes.len;
 	list_push_back(&c->appends, &b->node);
-	cell_act(c, CELL_DO_APPEND)->bytes = buf_slice(&b->bytes);
+	struct cell_action *a = cell_act(c, CELL_DO_APPEND);
+	a->bytes = buf_slice(&b->bytes);
+	a->epoch = cell_acting(c) ? c->epoch : c->follow.epoch;
 }
 
 void cell_flush(struct cell *c) {

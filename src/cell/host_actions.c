@@ -111,7 +111,7 @@ static void do_store(struct host_cell *c, const struct cell_action *a) {
 	const struct store_ops *ops = c->store->ops;
 	o->at = a->at;
 	switch (a->type) {
-	case CELL_DO_APPEND: ops->append(c->store, a->bytes, &o->op); break;
+	case CELL_DO_APPEND: ops->append(c->store, a->epoch, a->bytes, &o->op); break;
 	case CELL_DO_APPLY: ops->apply(c->store, a->seq, &o->op); break;
 	case CELL_DO_PROMISE: ops->promise(c->store, a->epoch, &o->op); break;
 	case CELL_DO_QUARANTINE:

@@ -70,8 +70,9 @@ static void info(struct store *s, struct store_info *out) {
 
 /* --- operations ----------------------------------------------------------------------------------- */
 
-static void append(struct store *s, struct slice records, struct store_op *op) {
+static void append(struct store *s, uint64_t epoch, struct slice records, struct store_op *op) {
 	struct work *w = work_of(op, WORK_APPEND);
+	w->seq = epoch;
 	w->bytes = records;
 	work_submit(&local_of(s)->log_queue, w);
 }

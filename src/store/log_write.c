@@ -186,7 +186,7 @@ static enum err fresh_add(struct log_writer *w, const struct record *r) {
 	return ERR_OK;
 }
 
-enum err log_batch_add(struct log_writer *w, struct slice records, uint64_t promised_epoch) {
+enum err log_batch_add(struct log_writer *w, struct slice records) {
 	if (w->batch.len < BATCH_HEAD_BYTES) return ERR_NO_MEMORY;
 	struct position last = w->batch_last;
 	int fresh_before = w->fresh_count;
@@ -196,7 +196,7 @@ enum err log_batch_add(struct log_writer *w, struct slice records, uint64_t prom
 		err = record_decode(rest, &r);
 		if (err == ERR_NOT_FOUND) err = ERR_CORRUPT;
 		if (err) break;
-		if (r.at.seq != last.seq + 1 || r.at.epoch < promised_epoch) err = ERR_CONFLICT;
+		if (r.at.seq != last.seq + 1) err = ERR_CONFLICT;
 		else err = record_follows(&r, &last);
 		if (!err && r.at.epoch > last.epoch) err = fresh_add(w, &r);
 		last = r.at;

@@ -50,8 +50,9 @@ static void info(struct store *s, struct store_info *out) { *out = memory_of(s)-
 
 /* --- operations --------------------------------------------------------------------------------------- */
 
-static void append(struct store *s, struct slice records, struct store_op *op) {
+static void append(struct store *s, uint64_t epoch, struct slice records, struct store_op *op) {
 	struct work *w = work_of(op, WORK_APPEND);
+	w->seq = epoch;
 	w->bytes = records;
 	work_submit(&memory_of(s)->log_queue, w);
 }

@@ -103,8 +103,7 @@ enum err memory_log_add(struct memory_disk *d, struct slice records) {
 		struct record r;
 		err = record_decode(records, &r);
 		if (err == ERR_NOT_FOUND) err = ERR_CORRUPT;
-		if (!err && (r.at.seq != d->last.seq + 1 || r.at.epoch < d->promised))
-			err = ERR_CONFLICT;
+		if (!err && r.at.seq != d->last.seq + 1) err = ERR_CONFLICT;
 		if (!err) err = record_follows(&r, &d->last);
 		if (!err) err = record_add(d, &r);
 		if (err) break;

@@ -13,7 +13,8 @@ static enum err fault(struct memory *m, enum memory_fault op) {
 	return err;
 }
 
-static enum err append(struct memory *m, struct slice records) {
+static enum err append(struct memory *m, uint64_t epoch, struct slice records) {
+	if (epoch < m->disk->promised) return ERR_CONFLICT;
 	enum err err = fault(m, MEMORY_APPEND);
 	if (!err) err = memory_log_add(m->disk, records);
 	/* Those behind one that found no room were in flight and have no place either. */
@@ -150,7 +151,7 @@ static enum err import_commit(struct memory *m, struct epoch_start start) {
 static enum err one(struct memory *m, struct work *w) {
 	if (m->fenced) return ERR_FENCED;
 	switch (w->kind) {
-	case WORK_APPEND: return append(m, w->bytes);
+	case WORK_APPEND: return append(m, w->seq, w->bytes);
 	case WORK_PROMISE: return promise(m, w->seq);
 	case WORK_QUARANTINE: return quarantine(m, &w->at);
 	case WORK_TRUNCATE: return truncate_to(m, &w->at);

@@ -71,8 +71,10 @@ struct store_ops {
 
 	/* Whole records, contiguous from last.seq + 1; bytes stay valid until done. Durable when
 	 * done says ERR_OK. Several appends may be in flight; those waiting are written as one
-	 * with one sync (group commit). Records below promised_epoch: ERR_CONFLICT. */
-	void (*append)(struct store *s, struct slice records, struct store_op *op);
+	 * with one sync (group commit). `epoch`: of the home that writes or sends them; below
+	 * promised_epoch: ERR_CONFLICT. The records may be older: a new home sends what is missing. */
+	void (*append)(struct store *s, uint64_t epoch, struct slice records,
+	               struct store_op *op);
 
 	/* Makes records up to `seq` (durable already) visible to readers. */
 	void (*apply)(struct store *s, uint64_t seq, struct store_op *op);

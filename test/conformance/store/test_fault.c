@@ -19,7 +19,7 @@ static void no_room_leaves_nothing(void **state) {
 	suite_fail(g, FAULT_APPEND, ERR_NO_SPACE, false);
 	for (int i = 0; i < 3; i++) { /* those in flight behind it have no place either */
 		rig_op_init(g, &ops[i]);
-		g->store->ops->append(g->store, history_slice(&h, 5 + (uint64_t)i, 5 + (uint64_t)i),
+		g->store->ops->append(g->store, 1, history_slice(&h, 5 + (uint64_t)i, 5 + (uint64_t)i),
 		                      &ops[i].op);
 	}
 	for (int i = 0; i < 3; i++) CHECK_ERR(rig_wait(g, &ops[i]), NO_SPACE);
@@ -101,7 +101,7 @@ static void crash_keeps_a_prefix(void **state) {
 		for (int i = 0; i < FLIGHT; i++) {
 			uint64_t seq = acked + 1 + (uint64_t)i;
 			rig_op_init(g, &ops[i]);
-			g->store->ops->append(g->store, history_slice(&h, seq, seq), &ops[i].op);
+			g->store->ops->append(g->store, 1, history_slice(&h, seq, seq), &ops[i].op);
 		}
 		sim_run_for(g->sim, sim_random(g->sim, 1500000));
 		for (int i = 0; i < FLIGHT; i++)

@@ -56,7 +56,7 @@ static void appends_in_flight_finish_in_order(void **state) {
 	for (int i = 0; i < N; i++) history_put_sized(&h, 1, "key", 300);
 	for (int i = 0; i < N; i++) {
 		rig_op_init(g, &ops[i]);
-		g->store->ops->append(g->store, history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
+		g->store->ops->append(g->store, 1, history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
 		                      &ops[i].op);
 		assert_false(ops[i].done);
 	}
@@ -112,10 +112,26 @@ static void promise_refuses_older_epochs(void **state) {
 	assert_int_equal(rig_info(g).promised_epoch, 5);
 	CHECK_ERR(rig_promise(g, 4), CONFLICT);
 	CHECK_ERR(rig_append(g, history_slice(&h, 2, 2)), CONFLICT);
+	CHECK_ERR(rig_append_by(g, 4, history_slice(&h, 2, 2)), CONFLICT);
 	history_cut(&h, 1);
 	history_put(&h, 7, "key", "seven");
 	CHECK(rig_append(g, history_slice(&h, 2, 2)));
 	CHECK_ERR(rig_promise(g, 6), CONFLICT); /* below last.epoch */
+	history_done(&h);
+}
+
+/* A copy that promised a new home gets from it what it lacks of the old one. */
+static void a_promise_takes_older_records_from_its_home(void **state) {
+	struct rig *g = *state;
+	struct history h;
+	history_init(&h);
+	history_put(&h, 1, "key", "one");
+	history_put(&h, 2, "key", "two");
+	history_put(&h, 5, "key", "three");
+	CHECK(rig_append(g, history_slice(&h, 1, 1)));
+	CHECK(rig_promise(g, 5));
+	CHECK(rig_append_by(g, 5, history_slice(&h, 2, 3)));
+	assert_int_equal(rig_info(g).last.seq, 3);
 	history_done(&h);
 }
 
@@ -130,9 +146,9 @@ static void promise_and_append_keep_their_order(void **state) {
 	rig_op_init(g, &first);
 	rig_op_init(g, &promise);
 	rig_op_init(g, &second);
-	g->store->ops->append(g->store, history_slice(&h, 1, 1), &first.op);
+	g->store->ops->append(g->store, 1, history_slice(&h, 1, 1), &first.op);
 	g->store->ops->promise(g->store, 2, &promise.op);
-	g->store->ops->append(g->store, history_slice(&h, 2, 2), &second.op);
+	g->store->ops->append(g->store, 1, history_slice(&h, 2, 2), &second.op);
 	CHECK_ERR(rig_wait(g, &second), CONFLICT);
 	CHECK(first.err);
 	CHECK(promise.err);
@@ -229,7 +245,7 @@ static void close_waits_and_is_silent(void **state) {
 	for (int i = 0; i < N; i++) history_put(&h, 1, "key", "value");
 	for (int i = 0; i < N; i++) {
 		rig_op_init(g, &ops[i]);
-		g->store->ops->append(g->store, history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
+		g->store->ops->append(g->store, 1, history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
 		                      &ops[i].op);
 	}
 	rig_close(g);
@@ -247,6 +263,7 @@ static const struct suite_case cases[] = {
 	CASE(appends_in_flight_finish_in_order),
 	CASE(records_must_follow),
 	CASE(promise_refuses_older_epochs),
+	CASE(a_promise_takes_older_records_from_its_home),
 	CASE(promise_and_append_keep_their_order),
 	CASE(log_reads_whole_records),
 	CASE(epochs_name_their_first_record),

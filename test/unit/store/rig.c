@@ -142,7 +142,14 @@ void rig_settle(struct rig *g, int turns) {
 	assert_false(o.done);                                                                      \
 	return rig_wait(g, &o)
 
-enum err rig_append(struct rig *g, struct slice records) { SYNC(append(g->store, records, &o.op)); }
+enum err rig_append_by(struct rig *g, uint64_t epoch, struct slice records) {
+	SYNC(append(g->store, epoch, records, &o.op));
+}
+enum err rig_append(struct rig *g, struct slice records) {
+	struct record r;
+	bool whole = record_decode(records, &r) == ERR_OK;
+	return rig_append_by(g, whole ? r.at.epoch : UINT64_MAX, records);
+}
 enum err rig_apply(struct rig *g, uint64_t seq) { SYNC(apply(g->store, seq, &o.op)); }
 enum err rig_promise(struct rig *g, uint64_t epoch) { SYNC(promise(g->store, epoch, &o.op)); }
 enum err rig_quarantine(struct rig *g, const struct position *keep) {

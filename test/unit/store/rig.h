@@ -53,7 +53,8 @@ void rig_op_init(struct rig *g, struct rig_op *op);
 enum err rig_wait(struct rig *g, struct rig_op *op);
 void rig_settle(struct rig *g, int turns); /* lets background work go on */
 
-enum err rig_append(struct rig *g, struct slice records);
+enum err rig_append(struct rig *g, struct slice records); /* by the home of the first record */
+enum err rig_append_by(struct rig *g, uint64_t epoch, struct slice records);
 enum err rig_apply(struct rig *g, uint64_t seq);
 enum err rig_promise(struct rig *g, uint64_t epoch);
 enum err rig_quarantine(struct rig *g, const struct position *keep);
