@@ -1,0 +1,250 @@
+/* Records per second through a cell, beside a bare loop that writes and fdatasyncs batches of
+ * the same size to a preallocated file on the same disk, in turn.
+ *
+ * usage: bench_cell DIR [WINDOW [SECONDS]]
+ *
+ * The cell: one replica, async, the local store. One producer thread keeps WINDOW puts of
+ * 128 B outstanding. The size of the bare loop's batches is what the cell wrote per sync. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "cell/host.h"
+#include "coord/embedded.h"
+#include "store/local.h"
+
+enum {
+	ROUNDS = 5,
+	WINDOW_MAX = 65536,
+	VALUE_BYTES = 128,
+	KEYS = 100000,
+	RAW_FILE_BYTES = 64 << 20,
+	PORT = 17491,
+	MS = 1000000,
+};
+
+static double now_s(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* --- the producer ------------------------------------------------------------------------- */
+
+struct put {
+	struct proposal p;
+	struct op op;
+	char key[32];
+};
+struct producer {
+	struct host *host;
+	struct io *io;
+	struct io_post start;
+	struct put *puts;
+	int window, outstanding;
+	double end_s;
+	uint64_t done, failed, number;
+};
+static struct producer producer;
+static uint8_t value[VALUE_BYTES];
+
+static void put_next(struct put *u) {
+	struct producer *d = &producer;
+	uint64_t n = d->number++ * 2654435761u % KEYS;
+	int len = snprintf(u->key, sizeof u->key, "acme%cbench%ckey-%08u", 0, 0, (unsigned)n);
+	u->op = (struct op){OP_PUT, slice_of(u->key, (size_t)len), slice_of(value, VALUE_BYTES), 0};
+	u->p.ops = &u->op;
+	u->p.op_count = 1;
+	u->p.deadline_ns = UINT64_MAX;
+	d->outstanding++;
+	host_propose(d->host, 0, &u->p, d->io);
+}
+
+static void on_put(struct proposal *p) {
+	struct producer *d = &producer;
+	d->outstanding--;
+	if (p->err == ERR_OK)
+		d->done++;
+	else
+		d->failed++;
+	if (now_s() < d->end_s) return put_next(CONTAINER_OF(p, struct put, p));
+	if (d->outstanding == 0) io_stop(d->io);
+}
+
+static void on_start(struct io_post *post) {
+	for (int i = 0; i < producer.window; i++) {
+		producer.puts[i].p.done = on_put;
+		put_next(&producer.puts[i]);
+	}
+}
+
+/* --- what reaches the disk ------------------------------------------------------------------- */
+
+static _Atomic uint64_t syncs;
+static struct files_ops counting_ops;
+static struct files counting = {&counting_ops};
+
+static enum err count_sync(struct file *f) {
+	syncs++;
+	return files_posix()->ops->sync(f);
+}
+
+static double run_cell(double seconds, double *batch_bytes) {
+	uint64_t before = producer.done, syncs_before = syncs;
+	double start = now_s();
+	producer.end_s = start + seconds;
+	io_post(producer.io, &producer.start);
+	io_run(producer.io);
+	double took = now_s() - start;
+	uint64_t records = producer.done - before;
+	size_t record_bytes =
+		RECORD_HEADER_BYTES + 16 + strlen("acme.bench.key-00000000") + VALUE_BYTES;
+	*batch_bytes = (double)(records * record_bytes) / (double)(syncs - syncs_before);
+	return (double)records / took;
+}
+
+static double run_raw(const char *dir, double seconds, double batch_bytes, double rate_bytes) {
+	char path[512];
+	snprintf(path, sizeof path, "%s/raw", dir);
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	ASSERT(fd >= 0);
+	size_t len = (size_t)batch_bytes;
+	uint8_t *bytes = calloc(1, RAW_FILE_BYTES);
+	ASSERT(bytes && write(fd, bytes, RAW_FILE_BYTES) == RAW_FILE_BYTES && fsync(fd) == 0);
+	for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t)(i * 31);
+	off_t at = 0;
+	uint64_t batches = 0;
+	double start = now_s(), took;
+	do {
+		if (at + (off_t)len > RAW_FILE_BYTES) at = 0;
+		ASSERT(pwrite(fd, bytes, len, at) == (ssize_t)len && fdatasync(fd) == 0);
+		at += (off_t)len;
+		batches++;
+		took = now_s() - start;
+	} while (took < seconds);
+	close(fd);
+	free(bytes);
+	return (double)batches * batch_bytes / rate_bytes / took;
+}
+
+/* --- the node ---------------------------------------------------------------------------------- */
+
+static struct host *open_host(struct io *io, const char *dir, struct coord_memory *coordination,
+                              struct registry *registry) {
+	static const char *const regions[] = {"here"};
+	static const int replicas[] = {0};
+	static const uint16_t ports[] = {PORT};
+	static char canary[512], store_dir[512];
+	struct host_cell_options cell = {
+		.name = "bench", .replicas = replicas, .replica_count = 1, .copies = 1};
+	struct host_options o = {
+		.cluster = "bench",
+		.regions = regions,
+		.region_count = 1,
+		.hosts = regions,
+		.ports = ports,
+		.secret = SLICE_LIT("bench"),
+		.cells = &cell,
+		.cell_count = 1,
+		.files = files_posix(),
+		.canary_path = canary,
+		.lease_length_ns = 3000ull * MS,
+		.lease_renew_ns = 500 * MS,
+		.registry = registry,
+	};
+	snprintf(canary, sizeof canary, "%s/canary", dir);
+	snprintf(store_dir, sizeof store_dir, "%s/store", dir);
+	counting_ops = *files_posix()->ops;
+	counting_ops.sync = count_sync;
+	const struct store_local_options local = {
+		.dir = store_dir, .cell = "bench", .node = "here"};
+	struct fault fault = {0};
+	struct host *h = NULL;
+	enum err err = store_local_open(io, &counting, &local, &cell.store, &fault);
+	if (err == ERR_OK) err = coord_memory_open(coordination, io, "here", MS, &o.coord);
+	if (err == ERR_OK) err = host_new(io, &o, &h, &fault);
+	if (err != ERR_OK) {
+		fprintf(stderr, "bench_cell: cannot start: %s: %s\n", err_text(err), fault.text);
+		exit(1);
+	}
+	return h;
+}
+
+static void *loop_main(void *io) {
+	io_run(io);
+	return NULL;
+}
+
+static void wait_home(struct host *h) {
+	struct host_cell_state s = {0};
+	while (!s.is_home) {
+		usleep(1000);
+		host_cell_state(h, 0, &s);
+	}
+}
+
+static int compare(const void *a, const void *b) {
+	double x = *(const double *)a, y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *values) {
+	qsort(values, ROUNDS, sizeof *values, compare);
+	return values[ROUNDS / 2];
+}
+
+static void measure(const char *dir, double seconds) {
+	double cell[ROUNDS], raw[ROUNDS], batch_bytes = 0;
+	double record_bytes = RECORD_HEADER_BYTES + 16 + 23 + VALUE_BYTES;
+	run_cell(0.5, &batch_bytes); /* warm */
+	for (int i = 0; i < ROUNDS; i++) {
+		cell[i] = run_cell(seconds, &batch_bytes);
+		raw[i] = run_raw(dir, seconds, batch_bytes, record_bytes);
+		printf("round %d: cell %.0f records/s, bare loop %.0f, %.0f bytes a sync\n", i + 1,
+		       cell[i], raw[i], batch_bytes);
+		fflush(stdout);
+	}
+	double c = median(cell), r = median(raw);
+	printf("%.0f records/s of 128 B, %d outstanding, %.0f KiB a sync; bare loop %.0f\n", c,
+	       producer.window, batch_bytes / 1024, r);
+	printf("figure append_vs_raw_log %.2f\n", c / r);
+}
+
+int main(int argc, char **argv) {
+	if (argc < 2) {
+		fprintf(stderr, "usage: bench_cell DIR [WINDOW [SECONDS]]\n");
+		return 2;
+	}
+	log_set_level(LOG_WARN);
+	mkdir(argv[1], 0700);
+	struct io *owner = io_uv_new();
+	struct coord_memory *coordination = coord_memory_new();
+	struct registry *registry = registry_new();
+	struct host *host = open_host(owner, argv[1], coordination, registry);
+	pthread_t thread;
+	ASSERT(pthread_create(&thread, NULL, loop_main, owner) == 0);
+	wait_home(host);
+	producer.host = host;
+	producer.io = io_uv_new();
+	producer.start.fn = on_start;
+	producer.window = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 4096;
+	ASSERT(producer.window > 0 && producer.window <= WINDOW_MAX);
+	producer.puts = calloc((size_t)producer.window, sizeof *producer.puts);
+	measure(argv[1], argc > 3 ? strtod(argv[3], NULL) : 2);
+	if (producer.failed) printf("failed: %llu\n", (unsigned long long)producer.failed);
+	io_stop(owner);
+	pthread_join(thread, NULL);
+	host_free(host);
+	io_free(owner);
+	io_free(producer.io);
+	free(producer.puts);
+	coord_memory_free(coordination);
+	registry_free(registry);
+	return producer.failed != 0;
+}
