@@ -208,6 +208,8 @@ void node_close(struct node *n) {
 		if (!w->running) continue;
 		io_stop(w->io);
 		pthread_join(w->thread, NULL);
+		w->running = false; /* nobody wakes it any more */
+		edge_free(w->edge); /* lets go of the stores' readers */
 	}
 	host_free(n->host);
 }

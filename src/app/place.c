@@ -40,12 +40,15 @@ static json_t *read_json(const char *path) {
  * the number may be somebody else's by then. */
 static bool process_runs(pid_t pid, const char *word) {
 	char path[64];
-	struct buf text;
+	uint8_t text[4096]; /* a file of /proc has no size: read what one call gives */
+	size_t got = 0;
+	struct file *f;
+	struct files *fs = files_posix();
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	buf_init(&text, 1 << 16);
-	bool found = pid > 0 && files_read_all(files_posix(), path, &text) == ERR_OK && text.len &&
-	             memmem(buf_slice(&text).ptr, text.len, word, strlen(word)) != NULL;
-	buf_done(&text);
+	if (pid <= 0 || fs->ops->open(fs, path, FILE_READ, &f) != ERR_OK) return false;
+	bool found = fs->ops->read(f, 0, text, sizeof(text), &got) == ERR_OK &&
+	             memmem(text, got, word, strlen(word)) != NULL;
+	fs->ops->close(f);
 	return found;
 }
 
@@ -85,8 +88,10 @@ pid_t place_pid(const struct place *p, int region) {
 	uint64_t pid = 0;
 	place_path(p, path, "%s.pid", p->regions[region]);
 	buf_init(&text, 64);
-	if (files_read_all(files_posix(), path, &text) == ERR_OK)
-		IGNORE(parse_u64(slice_trim(buf_slice(&text)), INT32_MAX, &pid)); /* then it stays 0 */
+	if (files_read_all(files_posix(), path, &text) == ERR_OK) {
+		struct slice lines = buf_slice(&text);
+		IGNORE(parse_u64(slice_cut(&lines, '\n'), INT32_MAX, &pid)); /* then it stays 0 */
+	}
 	buf_done(&text);
 	snprintf(file, sizeof(file), "%s.yaml", p->regions[region]);
 	return process_runs((pid_t)pid, file) ? (pid_t)pid : 0;
