@@ -29,7 +29,8 @@ static void append_group(struct local *l, struct list *group) {
 	log_batch_begin(&l->writer);
 	LIST_EACH(group, n) {
 		struct work *w = CONTAINER_OF(n, struct work, node);
-		bool refused = w->seq < l->promised; /* by the writer's epoch, not the records' */
+		/* By the writer's epoch, not the records': they may be older. */
+		bool refused = w->seq < l->promised || w->seq < l->writer.batch_last.epoch;
 		w->err = refused ? ERR_CONFLICT : log_batch_add(&l->writer, w->bytes);
 		if (w->err == ERR_CONFLICT && l->refused) w->err = ERR_NO_SPACE;
 		if (!w->err) reserve |= append_is_reserved(w);

@@ -14,7 +14,7 @@ static enum err fault(struct memory *m, enum memory_fault op) {
 }
 
 static enum err append(struct memory *m, uint64_t epoch, struct slice records) {
-	if (epoch < m->disk->promised) return ERR_CONFLICT;
+	if (epoch < m->disk->promised || epoch < m->disk->last.epoch) return ERR_CONFLICT;
 	enum err err = fault(m, MEMORY_APPEND);
 	if (!err) err = memory_log_add(m->disk, records);
 	/* Those behind one that found no room were in flight and have no place either. */
