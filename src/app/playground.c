@@ -5,6 +5,7 @@
 #include "app/playground_files.h"
 #include "base/parse.h"
 #include "io/files.h"
+#include "io/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,6 +156,19 @@ static void print_ready(const struct place *p) {
 	fflush(stdout);
 }
 
+/* Asked here, too: a strange node on one of these ports would answer our probes. */
+static bool ports_free(const struct place *p) {
+	struct fault fault;
+	for (int i = 0; i < p->region_count; i++)
+		for (int range = 0; range < 3; range++) {
+			uint16_t port = (uint16_t)(p->port_base + 100 * range + 1 + i);
+			if (io_tcp_check("127.0.0.1", port, &fault) == ERR_OK) continue;
+			complain("playground: %s (see --port-base)", fault.text);
+			return false;
+		}
+	return true;
+}
+
 static int supervise(struct place *p) {
 	sigset_t watched, old;
 	pid_t pids[PLACE_REGIONS_MAX] = {0};
@@ -198,6 +212,7 @@ int command_playground(int argc, char **argv) {
 	struct place p = {.port_base = (uint16_t)port_base, .region_count = REGION_COUNT};
 	snprintf(p.dir, sizeof(p.dir), "%s", dir);
 	for (int i = 0; i < REGION_COUNT; i++) snprintf(p.regions[i], sizeof(p.regions[i]), "%s", regions[i]);
+	if (!ports_free(&p)) return EXIT_NO;
 	if (playground_files(&p) != ERR_OK || write_place(&p) != ERR_OK) return EXIT_NO;
 	return supervise(&p);
 }
