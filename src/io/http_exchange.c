@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { FIELDS_MAX = 48 };
+enum { FIELDS_MAX = HTTP1_HEADERS_MAX + 16, STREAM_PENDING_BYTES = 1 << 20 };
 
 const struct http1_head *http_exchange_head(const struct http_exchange *x) { return &x->head; }
 struct slice http_exchange_body(const struct http_exchange *x) { return x->body; }
@@ -14,6 +14,7 @@ struct arena *http_exchange_arena(struct http_exchange *x) { return &x->arena; }
 void *http_exchange_memo(struct http_exchange *x) { return x->conn->memo; }
 void http_exchange_close_after(struct http_exchange *x) { x->conn->close_after = true; }
 bool http_exchange_aborted(const struct http_exchange *x) { return x->conn->state == CONN_GONE; }
+bool http_exchange_half_closed(const struct http_exchange *x) { return x->conn->peer_ended; }
 const char *http_exchange_peer(const struct http_exchange *x) {
 	return x->conn->io ? io_conn_peer(x->conn->io) : "";
 }
@@ -47,9 +48,11 @@ static enum err encode_head(struct http_exchange *x, int status, struct http1_fr
 	return http1_encode_response(&s->scratch, status, framing, all, count + 1);
 }
 
+/* A response that is whole is in memory anyway, and one at a time: whoever made it bounds it. */
 static void respond_write(struct http_exchange *x, struct slice body) {
 	struct http_conn *c = x->conn;
 	struct slice parts[2] = {buf_slice(&c->server->scratch), body};
+	io_conn_set_limit(c->io, io_conn_pending(c->io) + parts[0].len + parts[1].len);
 	if (io_conn_write(c->io, parts, body.len ? 2 : 1) != ERR_OK) c->close_after = true;
 }
 
@@ -81,6 +84,7 @@ void http_respond_begin(struct http_exchange *x, int status, const struct http_h
 	struct http_conn *c = x->conn;
 	ASSERT(!x->begun && !bodiless(status));
 	x->begun = true;
+	x->status = status;
 	x->chunked = x->head.minor == 1;
 	if (!x->chunked) c->close_after = true;
 	if (c->state == CONN_GONE) return;
@@ -91,6 +95,7 @@ void http_respond_begin(struct http_exchange *x, int status, const struct http_h
 		return;
 	}
 	respond_write(x, slice_of(NULL, 0));
+	io_conn_set_limit(c->io, STREAM_PENDING_BYTES);
 }
 
 enum err http_respond_data(struct http_exchange *x, struct slice data) {
@@ -112,5 +117,5 @@ void http_respond_end(struct http_exchange *x) {
 		struct slice last = HTTP1_LAST_CHUNK;
 		if (io_conn_write(c->io, &last, 1) != ERR_OK) c->close_after = true;
 	}
-	conn_finished(c, 200);
+	conn_finished(c, x->status);
 }

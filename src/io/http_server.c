@@ -5,6 +5,7 @@
  * until it has been responded to, because the head's slices point there; whatever arrives
  * meanwhile waits in conn->more. */
 #include "io/http_server_private.h"
+#include "base/assert.h"
 #include "io/http_problem.h"
 
 #include <stdio.h>
@@ -14,6 +15,8 @@ enum {
 	SPARE_EXCHANGES = 64,
 	IN_KEEP_BYTES = 4096,      /* an idle connection keeps at most this much */
 	MORE_PAUSE_BYTES = 65536,  /* pipelined beyond this: stop reading */
+	CHOKED_BYTES = 65536,      /* answered but not taken by the client: no further request */
+	BODIES_MAX = 64,           /* memory for so many bodies of the greatest size, in all */
 	EXCHANGE_ARENA_BYTES = 1 << 20,
 	BODY_GRACE_MS = 5000,
 };
@@ -31,6 +34,7 @@ static struct http_exchange *exchange_get(struct http_conn *c) {
 		buf_init(&x->body_mem, s->options.limits.body_max_bytes);
 		arena_init(&x->arena, EXCHANGE_ARENA_BYTES);
 	}
+	s->body_bytes += x->body_mem.cap;
 	x->conn = c;
 	x->body = slice_of(NULL, 0);
 	x->begun = x->chunked = false;
@@ -46,6 +50,7 @@ static void exchange_free(struct http_exchange *x) {
 
 static void exchange_put(struct http_server *s, struct http_exchange *x) {
 	if (!x) return;
+	s->body_bytes -= x->body_mem.cap;
 	buf_reset(&x->body_mem);
 	if (x->body_mem.cap > MORE_PAUSE_BYTES) buf_shrink(&x->body_mem);
 	arena_reset(&x->arena);
@@ -81,14 +86,13 @@ static void conn_free(struct http_conn *c) {
 
 void conn_close(struct http_conn *c, bool flush) {
 	if (c->state == CONN_GONE) return;
-	bool busy = c->state == CONN_BUSY;
 	c->state = CONN_GONE;
 	io_conn_close(c->io, flush);
 	c->io = NULL;
 	list_remove(&c->server->conns, &c->node);
 	metric_add(c->server->connections, -1);
 	/* While its handler has the request, the bytes stay; conn_finished frees. */
-	if (!busy && !c->dispatching) conn_free(c);
+	if (!c->owned && !c->dispatching) conn_free(c);
 }
 
 void conn_reject(struct http_conn *c, enum err code, const char *detail) {
@@ -102,6 +106,7 @@ void conn_reject(struct http_conn *c, enum err code, const char *detail) {
 		buf_reset(&s->scratch);
 		if (http1_encode_response(&s->scratch, err_http_status(code), framing, &type, 1) == ERR_OK) {
 			struct slice parts[2] = {buf_slice(&s->scratch), buf_slice(&body)};
+			io_conn_set_limit(c->io, SIZE_MAX / 8); /* small, and the last */
 			IGNORE(io_conn_write(c->io, parts, 2)); /* it is closed next, either way */
 		}
 	}
@@ -122,10 +127,21 @@ static void conn_dispatch(struct http_conn *c) {
 	struct http_server *s = c->server;
 	struct http_exchange *x = c->x;
 	c->state = CONN_BUSY;
+	c->owned = true;
 	x->started_ns = io_now_ns(s->io);
 	metric_inc(s->requests);
 	if (!x->head.keep_alive) c->close_after = true;
 	s->options.on_request(s->options.arg, x);
+}
+
+/* All bodies together are bounded too: they come before anybody knows whose they are. */
+static enum err body_keep(struct http_exchange *x, struct slice data) {
+	struct http_server *s = x->conn->server;
+	size_t before = x->body_mem.cap;
+	if (s->body_bytes > BODIES_MAX * s->options.limits.body_max_bytes) return ERR_OVERLOADED;
+	enum err e = buf_append_slice(&x->body_mem, data);
+	s->body_bytes += x->body_mem.cap - before;
+	return e;
 }
 
 /* Feeds the body decoder; *used tells how much of `in` belonged to the body. */
@@ -138,10 +154,16 @@ static enum err body_take(struct http_exchange *x, struct slice in, size_t *used
 		                             &data, &n);
 		if (e) return e;
 		*used += n;
-		if ((e = buf_append_slice(&x->body_mem, data))) return e;
+		if ((e = body_keep(x, data))) return e;
 	}
 	x->body = buf_slice(&x->body_mem);
 	return ERR_OK;
+}
+
+static void reject_body(struct http_conn *c, enum err e) {
+	const struct http1_body *b = &c->x->decoder;
+	if (b->rule) reject_rule(c, b->rule, b->fault_offset);
+	else conn_reject(c, e, "there is no memory for this body now; try again later");
 }
 
 /* A head is whole: sets the body up. True when the request is complete. */
@@ -170,8 +192,7 @@ static bool conn_head_done(struct http_conn *c, size_t head_bytes) {
 		e = ERR_TOO_LARGE;
 	}
 	if (e) {
-		if (x->decoder.rule) reject_rule(c, x->decoder.rule, x->decoder.fault_offset);
-		else conn_reject(c, e, "there is no memory for this body now; try again later");
+		reject_body(c, e);
 		return false;
 	}
 	c->used += used;
@@ -205,16 +226,28 @@ static bool conn_parse(struct http_conn *c) {
 	return true;
 }
 
+/* Reads on, unless enough is here already or the client does not take its answers. */
+static void conn_flow(struct http_conn *c) {
+	size_t ahead = c->in.len - c->used + c->more.len;
+	bool pause = c->choked || (c->state == CONN_BUSY && ahead > MORE_PAUSE_BYTES);
+	if (pause == c->paused) return;
+	c->paused = pause;
+	if (pause) io_conn_pause(c->io);
+	else io_conn_resume(c->io);
+}
+
 /* Handles requests for as long as whole ones are here and are answered at once. */
 static void conn_advance(struct http_conn *c) {
 	c->dispatching = true;
-	while ((c->state == CONN_IDLE || c->state == CONN_HEAD) && conn_parse(c)) {}
+	while (!c->choked && (c->state == CONN_IDLE || c->state == CONN_HEAD) && conn_parse(c)) {}
 	c->dispatching = false;
 	if (c->state == CONN_GONE) {
-		conn_free(c);
-		return;
+		if (!c->owned) conn_free(c);
+	} else if (c->peer_ended && !c->choked && c->state != CONN_BUSY) {
+		conn_close(c, true);
+	} else {
+		conn_flow(c);
 	}
-	if (c->peer_ended && c->state != CONN_BUSY) conn_close(c, true);
 }
 
 static void conn_body_data(struct http_conn *c, struct slice data) {
@@ -223,8 +256,7 @@ static void conn_body_data(struct http_conn *c, struct slice data) {
 	c->body_received += data.len;
 	enum err e = body_take(x, data, &used);
 	if (e) {
-		if (x->decoder.rule) reject_rule(c, x->decoder.rule, x->decoder.fault_offset);
-		else conn_reject(c, e, "there is no memory for this body now; try again later");
+		reject_body(c, e);
 		return;
 	}
 	if (used < data.len &&
@@ -235,9 +267,7 @@ static void conn_body_data(struct http_conn *c, struct slice data) {
 	if (!x->decoder.done) return;
 	c->dispatching = true;
 	conn_dispatch(c);
-	c->dispatching = false;
-	if (c->state == CONN_GONE) conn_free(c);
-	else if (c->state == CONN_IDLE) conn_advance(c);
+	conn_advance(c);
 }
 
 static void on_data(void *arg, struct slice data) {
@@ -259,10 +289,7 @@ static void on_data(void *arg, struct slice data) {
 			conn_close(c, false);
 			return;
 		}
-		if (c->more.len > MORE_PAUSE_BYTES && !c->paused) {
-			c->paused = true;
-			io_conn_pause(c->io);
-		}
+		conn_flow(c);
 		return;
 	case CONN_GONE:
 		return;
@@ -273,26 +300,40 @@ static void on_end(void *arg, enum err why) {
 	struct http_conn *c = arg;
 	/* A client may end its side after its requests and still wait for the answers: for
 	 * those that are not given yet, and for what of the last one is still on its way. */
-	if (why == ERR_OK && c->state == CONN_BUSY) {
+	if (why == ERR_OK && (c->state == CONN_BUSY || c->choked)) {
 		c->peer_ended = true;
 		return;
 	}
 	conn_close(c, why == ERR_OK);
 }
 
+/* The client has taken all that it was sent. */
+static void on_drain(void *arg) {
+	struct http_conn *c = arg;
+	if (!c->choked) return;
+	c->choked = false;
+	if (c->close_after) conn_close(c, true);
+	else conn_advance(c);
+}
+
 void conn_finished(struct http_conn *c, int status) {
 	struct http_server *s = c->server;
+	ASSERT(status >= 200 && status < 600);
 	metric_inc(s->by_class[status / 100]);
 	histogram_record_us(s->duration, (io_now_ns(s->io) - c->x->started_ns) / 1000);
 	exchange_put(s, c->x);
 	c->x = NULL;
+	c->owned = false;
 	if (c->state == CONN_GONE) {
 		if (!c->dispatching) conn_free(c);
 		return;
 	}
 	c->state = CONN_IDLE;
 	c->since_ns = io_loop_ns(s->io);
-	if (c->close_after) {
+	c->unsent = io_conn_pending(c->io);
+	/* A close bounds what is still on its way to a few seconds: a slow client gets its own time. */
+	c->choked = c->close_after ? c->unsent > 0 : c->unsent > CHOKED_BYTES;
+	if (c->close_after && !c->choked) {
 		conn_close(c, true);
 		return;
 	}
@@ -306,17 +347,17 @@ void conn_finished(struct http_conn *c, int status) {
 		conn_close(c, false);
 		return;
 	}
-	if (c->paused) {
-		c->paused = false;
-		io_conn_resume(c->io);
-	}
-	if (!c->dispatching && (c->in.len || c->peer_ended)) conn_advance(c);
+	if (!c->dispatching) conn_advance(c);
 }
 
 /* --- deadlines --------------------------------------------------------------------- */
 
 static void conn_check(struct http_conn *c, uint64_t now) {
 	const struct http_limits *l = &c->server->options.limits;
+	if (c->choked && io_conn_pending(c->io) != c->unsent) {
+		c->unsent = io_conn_pending(c->io);
+		c->since_ns = now;
+	}
 	uint64_t ms = now > c->since_ns ? (now - c->since_ns) / 1000000 : 0;
 	if (c->state == CONN_IDLE && ms > l->idle_time_ms) {
 		conn_close(c, false);
@@ -336,7 +377,7 @@ static void on_sweep(void *arg) {
 }
 
 static void on_accept(void *arg, struct io_conn *io) {
-	static const struct io_conn_handler handler = {on_data, on_end, NULL};
+	static const struct io_conn_handler handler = {on_data, on_end, on_drain};
 	struct http_server *s = arg;
 	struct http_conn *c = calloc(1, sizeof(*c));
 	if (!c) {
@@ -352,7 +393,6 @@ static void on_accept(void *arg, struct io_conn *io) {
 	list_push_back(&s->conns, &c->node);
 	s->live++;
 	metric_add(s->connections, 1);
-	io_conn_set_limit(io, s->options.limits.body_max_bytes + (1 << 20));
 	io_conn_open(io, &handler, c);
 	if (s->conns.count > s->options.limits.connections_max)
 		conn_reject(c, ERR_OVERLOADED, "too many connections to this region; try again later");

@@ -49,8 +49,10 @@ enum { HTTP_CONNECTION_MEMO_BYTES = 96 };
 void *http_exchange_memo(struct http_exchange *x);
 /* The client has gone; the response will go nowhere, but must still be given. */
 bool http_exchange_aborted(const struct http_exchange *x);
+/* The client has ended its side: it may still wait for the answer, or have gone. */
+bool http_exchange_half_closed(const struct http_exchange *x);
 
-/* The whole response. Content-Length, Date and Connection are written here. body is copied or sent
+/* The whole response, status 200 to 599. Content-Length, Date and Connection are written here. body is copied or sent
  * before the return. For HEAD the body's length is told and the body left out. */
 void http_respond(struct http_exchange *x, int status, const struct http_header *fields, int count,
                   struct slice body);

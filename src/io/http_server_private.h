@@ -23,6 +23,7 @@ struct http_server {
 	char date[32];
 	bool freed;
 	size_t live;                 /* conns allocated, gone ones included */
+	size_t body_bytes;           /* memory of all bodies that did not fit beside their head */
 	struct metric *connections, *requests, *rejected, *by_class[6];
 	struct histogram *duration;
 };
@@ -33,6 +34,9 @@ struct http_conn {
 	struct io_conn *io;
 	enum conn_state state;
 	bool dispatching, close_after, peer_ended, paused;
+	bool owned;      /* the handler has the request: not freed before it has answered */
+	bool choked;     /* the client does not take its answers: no further request until it does */
+	size_t unsent;   /* when last looked at: does it take any? */
 	struct buf in;   /* bytes of the current request, then of pipelined ones */
 	struct buf more; /* what arrived while `in` must not move */
 	size_t used;     /* of `in` by the current request, once it is whole */
@@ -51,6 +55,7 @@ struct http_exchange {
 	struct arena arena;
 	uint64_t started_ns;
 	bool begun, chunked;
+	int status; /* of a response in pieces */
 };
 
 void conn_close(struct http_conn *c, bool flush);
