@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum { CLIENT_FIELDS_MAX = 32, CLIENT_BODY_MAX = 64 << 20 };
-static const uint64_t AGAIN_NS = 50000000;   /* pause before another round of tries */
+static const uint64_t AGAIN_NS = 50000000; /* pause before another round of tries */
 static const uint64_t ONE_TRY_NS = 12000000000;
 
 struct client {
@@ -27,13 +27,16 @@ struct client {
 	bool retry_safe;
 };
 
-static void on_timer(void *arg) { io_stop(((struct client *)arg)->io); }
+static void on_timer(void *arg) {
+	io_stop(((struct client *)arg)->io);
+}
 
 struct client *client_new(const struct client_options *o) {
 	struct client *c = calloc(1, sizeof(*c));
 	if (!c) return NULL;
 	c->io = io_uv_new();
-	struct http_client_options http = {.response_max_bytes = CLIENT_BODY_MAX, .connect_timeout_ns = 1000000000};
+	struct http_client_options http = {.response_max_bytes = CLIENT_BODY_MAX,
+	                                   .connect_timeout_ns = 1000000000};
 	c->http = c->io ? http_client_new(c->io, &http) : NULL;
 	c->timer = c->io ? io_timer_new(c->io, on_timer, c) : NULL;
 	bool whole = c->http && c->timer;
@@ -60,10 +63,12 @@ void client_free(struct client *c) {
 }
 
 static void keep_text(char *out, size_t cap, struct slice s) {
-	snprintf(out, cap, SLICE_FMT, (int)(s.len < cap ? s.len : cap - 1), (const char *)(s.ptr ? s.ptr : (const uint8_t *)""));
+	snprintf(out, cap, SLICE_FMT, (int)(s.len < cap ? s.len : cap - 1),
+	         (const char *)(s.ptr ? s.ptr : (const uint8_t *)""));
 }
 
-static void on_answer(struct http_call *call, enum err err, const struct http1_head *head, struct slice body) {
+static void on_answer(struct http_call *call, enum err err, const struct http1_head *head,
+                      struct slice body) {
 	struct client *c = CONTAINER_OF(call, struct client, call);
 	c->err = err;
 	c->retry_safe = false;
@@ -72,11 +77,13 @@ static void on_answer(struct http_call *call, enum err err, const struct http1_h
 		a->status = head->status;
 		keep_text(a->etag, sizeof(a->etag), http1_header(head, FIELD_ETAG));
 		keep_text(a->region, sizeof(a->region), http1_header(head, FIELD_HOLDFAST_REGION));
-		keep_text(a->content_type, sizeof(a->content_type), http1_header(head, FIELD_CONTENT_TYPE));
+		keep_text(a->content_type, sizeof(a->content_type),
+		          http1_header(head, FIELD_CONTENT_TYPE));
 		struct slice token = http1_header(head, FIELD_HOLDFAST_TOKEN);
 		if (token.len) keep_text(c->token, sizeof(c->token), token);
 		for (int i = 0; i < head->header_count; i++)
-			c->retry_safe |= slice_eq_nocase(head->headers[i].name, SLICE_LIT("holdfast-retry"));
+			c->retry_safe |=
+				slice_eq_nocase(head->headers[i].name, SLICE_LIT("holdfast-retry"));
 		buf_reset(&a->body);
 		c->err = buf_append_slice(&a->body, body);
 	}
@@ -84,27 +91,30 @@ static void on_answer(struct http_call *call, enum err err, const struct http1_h
 }
 
 /* One request to one endpoint. */
-static void try_once(struct client *c, const struct client_request *r, int endpoint, uint64_t deadline_ns) {
+static void try_once(struct client *c, const struct client_request *r, int endpoint,
+                     uint64_t deadline_ns) {
 	struct http_header fields[CLIENT_FIELDS_MAX];
 	int n = 0;
 	uint64_t now = io_now_ns(c->io);
 	for (; n < r->field_count && n < CLIENT_FIELDS_MAX - 2; n++) fields[n] = r->fields[n];
 	if (c->authorization[0])
-		fields[n++] = (struct http_header){.name = SLICE_LIT("Authorization"), .value = slice_str(c->authorization)};
+		fields[n++] = (struct http_header){.name = SLICE_LIT("Authorization"),
+		                                   .value = slice_str(c->authorization)};
 	if (c->token[0])
-		fields[n++] = (struct http_header){.name = SLICE_LIT("Holdfast-Token"), .value = slice_str(c->token)};
+		fields[n++] = (struct http_header){.name = SLICE_LIT("Holdfast-Token"),
+		                                   .value = slice_str(c->token)};
 	uint64_t left = deadline_ns - now;
 	c->call = (struct http_call){
-	    .host = c->hosts[endpoint],
-	    .port = c->ports[endpoint],
-	    .method = slice_str(r->method),
-	    .target = slice_str(r->target),
-	    .fields = fields,
-	    .field_count = n,
-	    .body = r->body,
-	    .timeout_ns = left < ONE_TRY_NS ? left : ONE_TRY_NS,
-	    .done = on_answer,
-	    .repeatable = r->repeatable,
+		.host = c->hosts[endpoint],
+		.port = c->ports[endpoint],
+		.method = slice_str(r->method),
+		.target = slice_str(r->target),
+		.fields = fields,
+		.field_count = n,
+		.body = r->body,
+		.timeout_ns = left < ONE_TRY_NS ? left : ONE_TRY_NS,
+		.done = on_answer,
+		.repeatable = r->repeatable,
 	};
 	http_call_start(c->http, &c->call);
 	io_run(c->io);
@@ -129,14 +139,18 @@ enum err client_send(struct client *c, const struct client_request *r, struct cl
 			c->last_good = at;
 			return ERR_OK;
 		}
-		bool again = c->err == ERR_OK || c->err == ERR_UNAVAILABLE || c->err == ERR_OVERLOADED || r->repeatable;
-		if (!again || io_now_ns(c->io) + AGAIN_NS >= deadline || (r->only_first && c->err)) break;
+		bool again = c->err == ERR_OK || c->err == ERR_UNAVAILABLE ||
+		             c->err == ERR_OVERLOADED || r->repeatable;
+		if (!again || io_now_ns(c->io) + AGAIN_NS >= deadline || (r->only_first && c->err))
+			break;
 		if (!r->only_first) at = (at + 1) % c->count;
 		if (tries % c->count == 0 || r->only_first) rest(c, AGAIN_NS);
 	}
 	if (c->err == ERR_OK) return ERR_OK; /* the last answer says why it would not */
-	return fault_set(fault, c->err, "%s:%u: %s: is the region up? see holdfast status", c->hosts[at],
-	                 c->ports[at], err_text(c->err));
+	return fault_set(fault, c->err, "%s:%u: %s: is the region up? see holdfast status",
+	                 c->hosts[at], c->ports[at], err_text(c->err));
 }
 
-void client_answer_done(struct client_answer *a) { buf_done(&a->body); }
+void client_answer_done(struct client_answer *a) {
+	buf_done(&a->body);
+}

@@ -11,8 +11,8 @@ struct client_options {
 	const char *const *hosts; /* copied */
 	const uint16_t *ports;
 	int count;
-	const char *key;          /* API key; NULL: none (admin) */
-	uint64_t timeout_ms;      /* for one client_send with all its tries; 0: 15 s */
+	const char *key;     /* API key; NULL: none (admin) */
+	uint64_t timeout_ms; /* for one client_send with all its tries; 0: 15 s */
 };
 struct client *client_new(const struct client_options *options); /* NULL: no memory */
 void client_free(struct client *c);

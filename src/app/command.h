@@ -20,7 +20,7 @@ int command_quarantine(int argc, char **argv);
 /* --- options.c: `--name VALUE`, `--name=VALUE`, `-c VALUE`, flags; the rest are words ------- */
 
 struct option_spec {
-	const char *name;   /* "dir"; a one-letter alias may follow after '|': "config|c" */
+	const char *name; /* "dir"; a one-letter alias may follow after '|': "config|c" */
 	bool takes_value;
 	const char **value; /* set when given (last wins); for flags to "" */
 };

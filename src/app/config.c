@@ -55,7 +55,8 @@ static enum err load_secret(const char *path, struct config *c) {
 		struct slice s = buf_slice(&text);
 		while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r')) s.len--;
 		if (s.len < SECRET_MIN || s.len > sizeof(c->secret)) {
-			complain("%s: the secret must have %d to %zu bytes: make one with: openssl rand -hex 32",
+			complain("%s: the secret must have %d to %zu bytes: make one with: openssl "
+			         "rand -hex 32",
 			         path, SECRET_MIN, sizeof(c->secret));
 			e = ERR_INVALID;
 		} else {

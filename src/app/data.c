@@ -9,21 +9,21 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: holdfast data get DOMAIN/KEY\n"
-    "       holdfast data put DOMAIN/KEY VALUE|-\n"
-    "       holdfast data delete DOMAIN/KEY\n"
-    "       holdfast data scan DOMAIN[/PREFIX]\n\n"
-    "  VALUE - reads standard input.\n"
-    "      --tenant NAME         whose key of the playground to use (default acme)\n"
-    "      --key KEY             an API key (or HOLDFAST_KEY)\n" TARGET_HELP
-    "      --consistency C       strong, session, bounded=500ms or eventual\n"
-    "      --if-match VERSION    put, delete: only over this version\n"
-    "      --if-none-match       put: only where there is nothing yet\n"
-    "      --ttl DURATION        put: gone after, for example 12h\n"
-    "      --limit N             scan: at most N keys (default 100; 0: all)\n"
-    "      --json                machine-readable output\n\n"
-    "Exit status: 0 done, 1 not found or refused, 2 usage.\n\n"
-    "example: holdfast data put billing/invoice-7 paid --ttl 12h --tenant globex\n";
+	"usage: holdfast data get DOMAIN/KEY\n"
+	"       holdfast data put DOMAIN/KEY VALUE|-\n"
+	"       holdfast data delete DOMAIN/KEY\n"
+	"       holdfast data scan DOMAIN[/PREFIX]\n\n"
+	"  VALUE - reads standard input.\n"
+	"      --tenant NAME         whose key of the playground to use (default acme)\n"
+	"      --key KEY             an API key (or HOLDFAST_KEY)\n" TARGET_HELP
+	"      --consistency C       strong, session, bounded=500ms or eventual\n"
+	"      --if-match VERSION    put, delete: only over this version\n"
+	"      --if-none-match       put: only where there is nothing yet\n"
+	"      --ttl DURATION        put: gone after, for example 12h\n"
+	"      --limit N             scan: at most N keys (default 100; 0: all)\n"
+	"      --json                machine-readable output\n\n"
+	"Exit status: 0 done, 1 not found or refused, 2 usage.\n\n"
+	"example: holdfast data put billing/invoice-7 paid --ttl 12h --tenant globex\n";
 
 struct data {
 	struct target_options where;
@@ -36,24 +36,32 @@ struct data {
 };
 
 static void field(struct data *d, const char *name, const char *value) {
-	if (value) d->fields[d->field_count++] = (struct http_header){.name = slice_str(name), .value = slice_str(value)};
+	if (value)
+		d->fields[d->field_count++] =
+			(struct http_header){.name = slice_str(name), .value = slice_str(value)};
 }
 
 static int refuse(const char *what, const struct client_answer *a) {
 	json_t *problem = json_loadb((const char *)buf_slice(&a->body).ptr, a->body.len, 0, NULL);
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *title = json_string_value(json_object_get(problem, "title"));
-	complain("data %s: %s (HTTP %d): %s", what, title ? title : "refused", a->status, detail ? detail : "no detail was given");
+	complain("data %s: %s (HTTP %d): %s", what, title ? title : "refused", a->status,
+	         detail ? detail : "no detail was given");
 	json_decref(problem);
 	return EXIT_NO;
 }
 
-static bool send_it(struct data *d, const char *method, struct slice body, struct client_answer *a) {
+static bool send_it(struct data *d, const char *method, struct slice body,
+                    struct client_answer *a) {
 	const char *target;
 	struct fault fault;
 	if (buf_cstr(&d->path, &target) != ERR_OK) return false;
-	struct client_request r = {.method = method, .target = target, .fields = d->fields, .field_count = d->field_count,
-	                           .body = body, .first = d->target.first,
+	struct client_request r = {.method = method,
+	                           .target = target,
+	                           .fields = d->fields,
+	                           .field_count = d->field_count,
+	                           .body = body,
+	                           .first = d->target.first,
 	                           .repeatable = !d->if_match && !d->if_none_match};
 	if (client_send(d->target.client, &r, a, &fault) == ERR_OK) return true;
 	complain("data: %s", fault.text);
@@ -73,8 +81,10 @@ static int data_get(struct data *d) {
 		char *coded = text ? NULL : malloc(v.len * 4 / 3 + 8);
 		if (coded) coded[base64url_encode(v, coded)] = 0;
 		json_t *o = json_pack("{s:s,s:s}", "version", a.etag, "region", a.region);
-		if (text) json_object_set_new(o, "value", text);
-		else json_object_set_new(o, "base64", json_string(coded));
+		if (text)
+			json_object_set_new(o, "value", text);
+		else
+			json_object_set_new(o, "base64", json_string(coded));
 		json_dumpf(o, stdout, 0);
 		putchar('\n');
 		json_decref(o);
@@ -111,9 +121,12 @@ static int data_put(struct data *d, const char *value) {
 	field(d, "If-None-Match", d->if_none_match ? "*" : NULL);
 	if (read && send_it(d, "PUT", body, &a)) {
 		status = EXIT_YES;
-		if (a.status != 204) status = refuse("put", &a);
-		else if (d->json) printf("{\"version\":%s,\"region\":\"%s\"}\n", a.etag, a.region);
-		else printf("stored as version %s in %s\n", a.etag, a.region);
+		if (a.status != 204)
+			status = refuse("put", &a);
+		else if (d->json)
+			printf("{\"version\":%s,\"region\":\"%s\"}\n", a.etag, a.region);
+		else
+			printf("stored as version %s in %s\n", a.etag, a.region);
 		client_answer_done(&a);
 	}
 	buf_done(&in);
@@ -125,9 +138,12 @@ static int data_delete(struct data *d) {
 	field(d, "If-Match", d->if_match ? d->version : NULL);
 	if (!send_it(d, "DELETE", slice_of(NULL, 0), &a)) return EXIT_NO;
 	int status = EXIT_YES;
-	if (a.status != 204) status = refuse("delete", &a);
-	else if (d->json) printf("{\"region\":\"%s\"}\n", a.region);
-	else printf("deleted in %s\n", a.region);
+	if (a.status != 204)
+		status = refuse("delete", &a);
+	else if (d->json)
+		printf("{\"region\":\"%s\"}\n", a.region);
+	else
+		printf("deleted in %s\n", a.region);
 	client_answer_done(&a);
 	return status;
 }
@@ -143,7 +159,8 @@ static void print_items(struct data *d, json_t *items) {
 		}
 		const char *value = json_string_value(json_object_get(item, "value"));
 		printf("%-40s %-12s %s\n", json_string_value(json_object_get(item, "key")),
-		       json_string_value(json_object_get(item, "version")), value ? value : "(binary; see --json)");
+		       json_string_value(json_object_get(item, "version")),
+		       value ? value : "(binary; see --json)");
 	}
 }
 
@@ -157,7 +174,8 @@ static int data_scan(struct data *d) {
 		struct client_answer a;
 		uint64_t page = all || left > 1000 ? 1000 : left;
 		buf_truncate(&d->path, base_len);
-		if (buf_printf(&d->path, "&limit=%llu%s%s", (unsigned long long)page, cursor[0] ? "&cursor=" : "", cursor) != ERR_OK ||
+		if (buf_printf(&d->path, "&limit=%llu%s%s", (unsigned long long)page,
+		               cursor[0] ? "&cursor=" : "", cursor) != ERR_OK ||
 		    !send_it(d, "GET", slice_of(NULL, 0), &a))
 			return EXIT_NO;
 		if (a.status != 200) {
@@ -165,7 +183,8 @@ static int data_scan(struct data *d) {
 			client_answer_done(&a);
 			return status;
 		}
-		json_t *root = json_loadb((const char *)buf_slice(&a.body).ptr, a.body.len, 0, NULL);
+		json_t *root =
+			json_loadb((const char *)buf_slice(&a.body).ptr, a.body.len, 0, NULL);
 		json_t *items = json_object_get(root, "items");
 		const char *next = json_string_value(json_object_get(root, "cursor"));
 		print_items(d, items);
@@ -194,17 +213,19 @@ static int run(struct data *d, char **argv, int words) {
 	if (strcmp(verb, "put") == 0 && words == 3) return data_put(d, argv[2]);
 	if (strcmp(verb, "delete") == 0 && words == 2) return data_delete(d);
 	if (strcmp(verb, "scan") == 0 && words == 2) return data_scan(d);
-	complain("data: must be get KEY, put KEY VALUE, delete KEY or scan DOMAIN: see holdfast data --help");
+	complain("data: must be get KEY, put KEY VALUE, delete KEY or scan DOMAIN: see holdfast "
+	         "data --help");
 	return EXIT_USAGE;
 }
 
 int command_data(int argc, char **argv) {
 	struct data d = {0};
 	const struct option_spec specs[] = {
-	    TARGET_OPTIONS(d.where), {"tenant", true, &d.where.tenant}, {"key", true, &d.where.key},
-	    {"consistency", true, &d.consistency}, {"if-match", true, &d.if_match},
-	    {"if-none-match", false, &d.if_none_match}, {"ttl", true, &d.ttl}, {"limit", true, &d.limit},
-	    {"json", false, &d.json}, {0}};
+		TARGET_OPTIONS(d.where),         {"tenant", true, &d.where.tenant},
+		{"key", true, &d.where.key},     {"consistency", true, &d.consistency},
+		{"if-match", true, &d.if_match}, {"if-none-match", false, &d.if_none_match},
+		{"ttl", true, &d.ttl},           {"limit", true, &d.limit},
+		{"json", false, &d.json},        {0}};
 	int words = options_parse(argc, argv, specs, help);
 	if (words < 0) return EXIT_USAGE;
 	if (words < 2) {

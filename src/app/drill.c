@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: holdfast drill kill|pause|restore REGION [--dir DIR]\n\n"
-    "  kill      end the region's process with SIGKILL, as a crash does; it stays down until restore\n"
-    "  pause     stop it with SIGSTOP: it answers nothing but its process lives, as a hung machine does\n"
-    "  restore   let a paused region go on, or start a killed one again\n\n"
-    "      --dir DIR   the playground (default .playground)\n\n"
-    "example: holdfast drill kill us-east --dir .playground\n";
+static const char help[] = "usage: holdfast drill kill|pause|restore REGION [--dir DIR]\n\n"
+			   "  kill      end the region's process with SIGKILL, as a crash does; it "
+                           "stays down until restore\n"
+			   "  pause     stop it with SIGSTOP: it answers nothing but its process "
+                           "lives, as a hung machine does\n"
+			   "  restore   let a paused region go on, or start a killed one again\n\n"
+			   "      --dir DIR   the playground (default .playground)\n\n"
+			   "example: holdfast drill kill us-east --dir .playground\n";
 
 static int fail(const char *what, const char *region) {
 	complain("drill: %s: %s: %s", region, what, strerror(errno));
@@ -40,8 +41,9 @@ static int drill_restore(const struct place *p, int region, pid_t pid) {
 		return EXIT_YES;
 	}
 	if (!p->pid) {
-		complain("drill: %s: its playground is not running: start it with: holdfast playground --dir %s", name,
-		         p->dir);
+		complain("drill: %s: its playground is not running: start it with: holdfast "
+		         "playground --dir %s",
+		         name, p->dir);
 		return EXIT_NO;
 	}
 	place_path(p, path, "%s.down", name);
@@ -84,7 +86,7 @@ int command_drill(int argc, char **argv) {
 	}
 	if (is_kill) return drill_kill(&p, region, pid);
 	if (kill(pid, SIGSTOP) != 0) return fail("cannot be stopped", argv[1]);
-	printf("%s paused (process %d). Let it go on with: holdfast drill restore %s --dir %s\n", argv[1], (int)pid,
-	       argv[1], p.dir);
+	printf("%s paused (process %d). Let it go on with: holdfast drill restore %s --dir %s\n",
+	       argv[1], (int)pid, argv[1], p.dir);
 	return EXIT_YES;
 }

@@ -8,8 +8,8 @@
 #include "store/local.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { WORKERS_MAX = 64 };
@@ -46,12 +46,12 @@ static enum err open_store(struct node *n, int cell, struct store **out, struct 
 	n->store_dirs[cell] = strdup(dir);
 	if (!n->store_dirs[cell]) return fault_set(fault, ERR_NO_MEMORY, "no memory for a path");
 	struct store_local_options options = {
-	    .dir = dir,
-	    .cell = c->policy->cells[cell].name,
-	    .node = c->node->region,
-	    .segment_bytes = c->node->segment_bytes,
-	    .retain_bytes = c->node->retain_bytes,
-	    .min_free_bytes = c->node->min_free_bytes,
+		.dir = dir,
+		.cell = c->policy->cells[cell].name,
+		.node = c->node->region,
+		.segment_bytes = c->node->segment_bytes,
+		.retain_bytes = c->node->retain_bytes,
+		.min_free_bytes = c->node->min_free_bytes,
 	};
 	return store_local_open(n->io, files_posix(), &options, out, fault);
 }
@@ -64,12 +64,12 @@ static enum err open_cells(struct node *n, struct host_cell_options *cells, stru
 	for (int i = 0; i < p->cell_count; i++) {
 		const struct policy_cell *c = &p->cells[i];
 		cells[i] = (struct host_cell_options){
-		    .name = c->name,
-		    .replicas = c->replicas,
-		    .replica_count = c->replica_count,
-		    .sync = c->mode == CELL_SYNC,
-		    .availability = c->on_partition == PARTITION_AVAILABILITY,
-		    .copies = c->copies,
+			.name = c->name,
+			.replicas = c->replicas,
+			.replica_count = c->replica_count,
+			.sync = c->mode == CELL_SYNC,
+			.availability = c->on_partition == PARTITION_AVAILABILITY,
+			.copies = c->copies,
 		};
 		if (!(c->replica_set & (1ull << self))) continue;
 		enum err e = open_store(n, i, &cells[i].store, fault);
@@ -90,36 +90,36 @@ static enum err open_host(struct node *n, struct host_cell_options *cells, struc
 	}
 	snprintf(canary, sizeof(canary), "%s/canary", c->data);
 	struct host_options options = {
-	    .cluster = c->node->cluster,
-	    .regions = regions,
-	    .region_count = c->node->region_count,
-	    .self = c->node->self,
-	    .hosts = hosts,
-	    .ports = ports,
-	    .secret = slice_of(c->secret, c->secret_len),
-	    .cells = cells,
-	    .cell_count = c->policy->cell_count,
-	    .coord = n->coord,
-	    .files = files_posix(),
-	    .canary_path = canary,
-	    .lease_length_ns = c->node->lease_length_ms * 1000000,
-	    .lease_renew_ns = c->node->lease_renew_ms * 1000000,
-	    .registry = n->registry,
-	    .on_change = on_change,
-	    .arg = n,
+		.cluster = c->node->cluster,
+		.regions = regions,
+		.region_count = c->node->region_count,
+		.self = c->node->self,
+		.hosts = hosts,
+		.ports = ports,
+		.secret = slice_of(c->secret, c->secret_len),
+		.cells = cells,
+		.cell_count = c->policy->cell_count,
+		.coord = n->coord,
+		.files = files_posix(),
+		.canary_path = canary,
+		.lease_length_ns = c->node->lease_length_ms * 1000000,
+		.lease_renew_ns = c->node->lease_renew_ms * 1000000,
+		.registry = n->registry,
+		.on_change = on_change,
+		.arg = n,
 	};
 	return host_new(n->io, &options, &n->host, fault);
 }
 
 static enum err open_admin(struct node *n, struct fault *fault) {
 	struct admin_options options = {
-	    .policy = n->config->policy,
-	    .config = n->config->node,
-	    .host = n->host,
-	    .registry = n->registry,
-	    .files = files_posix(),
-	    .store_dirs = (const char *const *)n->store_dirs,
-	    .version = HOLDFAST_VERSION,
+		.policy = n->config->policy,
+		.config = n->config->node,
+		.host = n->host,
+		.registry = n->registry,
+		.files = files_posix(),
+		.store_dirs = (const char *const *)n->store_dirs,
+		.version = HOLDFAST_VERSION,
 	};
 	return admin_new(n->io, &options, &n->admin, fault);
 }
@@ -144,11 +144,11 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 	if (count == 0) count = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (count > WORKERS_MAX) count = WORKERS_MAX;
 	struct edge_options options = {
-	    .policy = c->policy,
-	    .config = c->node,
-	    .host = n->host,
-	    .secret = slice_of(c->secret, c->secret_len),
-	    .registry = n->registry,
+		.policy = c->policy,
+		.config = c->node,
+		.host = n->host,
+		.secret = slice_of(c->secret, c->secret_len),
+		.registry = n->registry,
 	};
 	for (int i = 0; i < count; i++) {
 		struct worker *w = &n->workers[i];
@@ -162,7 +162,8 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 	for (int i = 0; i < count; i++) {
 		struct worker *w = &n->workers[i];
 		if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
-			return fault_set(fault, ERR_NO_MEMORY, "a worker's thread cannot be started");
+			return fault_set(fault, ERR_NO_MEMORY,
+			                 "a worker's thread cannot be started");
 		w->running = true;
 		pthread_setname_np(w->thread, "hf-worker");
 	}
@@ -171,7 +172,8 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 
 enum err node_open(const struct config *config, struct node **out, struct fault *fault) {
 	struct node *n = calloc(1, sizeof(*n));
-	struct host_cell_options *cells = calloc((size_t)config->policy->cell_count + 1, sizeof(*cells));
+	struct host_cell_options *cells =
+		calloc((size_t)config->policy->cell_count + 1, sizeof(*cells));
 	if (!n || !cells) {
 		free(n);
 		free(cells);
@@ -182,11 +184,14 @@ enum err node_open(const struct config *config, struct node **out, struct fault 
 	n->registry = registry_new();
 	n->store_dirs = calloc((size_t)config->policy->cell_count + 1, sizeof(char *));
 	enum err e = n->io && n->registry && n->store_dirs
-	                 ? files_posix()->ops->mkdir(files_posix(), config->data)
-	                 : ERR_NO_MEMORY;
-	if (e) fault_set(fault, e, "%s: %s: make the directory or change `data`", config->data, err_text(e));
-	struct coord_embedded_options coord = {
-	    .path = config->coordination, .cluster = config->node->cluster, .node = config->node->region};
+	                     ? files_posix()->ops->mkdir(files_posix(), config->data)
+	                     : ERR_NO_MEMORY;
+	if (e)
+		fault_set(fault, e, "%s: %s: make the directory or change `data`", config->data,
+		          err_text(e));
+	struct coord_embedded_options coord = {.path = config->coordination,
+	                                       .cluster = config->node->cluster,
+	                                       .node = config->node->region};
 	/* Coordination first: it refuses a second process of this name before anything is opened. */
 	if (!e) e = coord_embedded_open(n->io, &coord, &n->coord, fault);
 	if (!e) e = check_ports(config, fault);
@@ -199,8 +204,12 @@ enum err node_open(const struct config *config, struct node **out, struct fault 
 	return e;
 }
 
-void node_run(struct node *n) { io_run(n->io); }
-void node_stop(struct node *n) { io_stop(n->io); }
+void node_run(struct node *n) {
+	io_run(n->io);
+}
+void node_stop(struct node *n) {
+	io_stop(n->io);
+}
 
 void node_close(struct node *n) {
 	for (int i = 0; i < n->worker_count; i++) {

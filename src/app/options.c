@@ -20,7 +20,8 @@ static bool names(const struct option_spec *s, struct slice text, bool is_long) 
 	return slice_eq(text, is_long ? name : rest);
 }
 
-static const struct option_spec *find(const struct option_spec *specs, struct slice text, bool is_long) {
+static const struct option_spec *find(const struct option_spec *specs, struct slice text,
+                                      bool is_long) {
 	for (; specs && specs->name; specs++)
 		if (text.len && names(specs, text, is_long)) return specs;
 	return NULL;

@@ -59,7 +59,9 @@ enum err place_open(const char *dir, struct place *p) {
 	place_path(p, path, "playground.json");
 	json_t *root = read_json(path);
 	if (!root) {
-		complain("%s: there is no playground here: start one with: holdfast playground --dir %s", dir, dir);
+		complain("%s: there is no playground here: start one with: holdfast playground "
+		         "--dir %s",
+		         dir, dir);
 		return ERR_NOT_FOUND;
 	}
 	p->port_base = (uint16_t)json_integer_value(json_object_get(root, "port_base"));
@@ -103,7 +105,8 @@ char *place_key(const struct place *p, const char *tenant) {
 	json_t *root = read_json(path);
 	const char *key = json_string_value(json_object_get(root, tenant));
 	char *copy = key ? strdup(key) : NULL;
-	if (!copy) complain("%s: no key of tenant %s in it: choose one with --tenant", path, tenant);
+	if (!copy)
+		complain("%s: no key of tenant %s in it: choose one with --tenant", path, tenant);
 	json_decref(root);
 	return copy;
 }

@@ -1,7 +1,7 @@
 /* `holdfast playground`: four regions as four processes on loopback. The parent starts
  * them, waits until all serve, starts anew those that `drill restore` asks for, and stops all. */
-#include "app/command.h"
 #include "app/client.h"
+#include "app/command.h"
 #include "app/playground_files.h"
 #include "base/parse.h"
 #include "io/files.h"
@@ -18,18 +18,22 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: holdfast playground [--dir DIR] [--port-base N]\n\n"
-    "Starts the regions us-east, us-west, eu-west and eu-central as four processes on loopback, with the\n"
-    "tenants acme (residency us), globex (eu) and initech (global). Prints `ready` when all four serve.\n"
-    "Ctrl-C stops all; the data stays in DIR and is there next time.\n\n"
-    "      --dir DIR       where everything is kept (default .playground)\n"
-    "      --port-base N   N+1… HTTP, N+101… admin, N+201… replication (default 7100)\n\n"
-    "example: holdfast playground --dir /tmp/four-regions --port-base 9000\n";
+	"usage: holdfast playground [--dir DIR] [--port-base N]\n\n"
+	"Starts the regions us-east, us-west, eu-west and eu-central as four processes on "
+        "loopback, with the\n"
+	"tenants acme (residency us), globex (eu) and initech (global). Prints `ready` when all "
+        "four serve.\n"
+	"Ctrl-C stops all; the data stays in DIR and is there next time.\n\n"
+	"      --dir DIR       where everything is kept (default .playground)\n"
+	"      --port-base N   N+1… HTTP, N+101… admin, N+201… replication (default 7100)\n\n"
+	"example: holdfast playground --dir /tmp/four-regions --port-base 9000\n";
 
 static const char *const regions[] = {"us-east", "us-west", "eu-west", "eu-central"};
 enum { REGION_COUNT = 4, READY_TRIES = 600, STOP_TRIES = 100, STEP_MS = 50 };
 
-static void pause_ms(int ms) { poll(NULL, 0, ms); }
+static void pause_ms(int ms) {
+	poll(NULL, 0, ms);
+}
 
 static bool marked_down(const struct place *p, int region) {
 	char path[1024];
@@ -61,7 +65,9 @@ static pid_t start_region(const struct place *p, int region, const sigset_t *mas
 	pid_t pid = fork();
 	if (pid == 0) become_region(p, region, mask, parent);
 	if (pid < 0) {
-		complain("playground: a process cannot be started: %s: raise the limit on processes", strerror(errno));
+		complain(
+			"playground: a process cannot be started: %s: raise the limit on processes",
+			strerror(errno));
 		return 0;
 	}
 	place_path(p, path, "%s.pid", p->regions[region]);
@@ -80,17 +86,19 @@ static bool reap(const struct place *p, pid_t pids[], bool stopping) {
 			pids[i] = 0;
 			if (stopping || marked_down(p, i)) continue;
 			fine = false;
-			complain("playground: region %s ended (%s %d): see %s/%s.log; start it with: holdfast drill "
+			complain("playground: region %s ended (%s %d): see %s/%s.log; start it "
+			         "with: holdfast drill "
 			         "restore %s --dir %s",
 			         p->regions[i], WIFSIGNALED(status) ? "signal" : "status",
-			         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), p->dir, p->regions[i],
-			         p->regions[i], p->dir);
+			         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+			         p->dir, p->regions[i], p->regions[i], p->dir);
 		}
 	return fine;
 }
 
 static bool region_ready(struct client *c, int region) {
-	struct client_request r = {.method = "GET", .target = "/readyz", .first = region, .only_first = true};
+	struct client_request r = {
+		.method = "GET", .target = "/readyz", .first = region, .only_first = true};
 	struct client_answer a;
 	struct fault fault;
 	bool ready = client_send(c, &r, &a, &fault) == ERR_OK && a.status == 200;
@@ -105,7 +113,8 @@ static bool wait_ready(const struct place *p, pid_t pids[]) {
 		hosts[i] = "127.0.0.1";
 		ports[i] = (uint16_t)(p->port_base + 101 + i);
 	}
-	struct client_options o = {.hosts = hosts, .ports = ports, .count = REGION_COUNT, .timeout_ms = 500};
+	struct client_options o = {
+		.hosts = hosts, .ports = ports, .count = REGION_COUNT, .timeout_ms = 500};
 	struct client *c = client_new(&o);
 	bool all = false;
 	for (int tries = 0; c && !all && tries < READY_TRIES; tries++) {
@@ -139,16 +148,17 @@ static enum err write_place(const struct place *p) {
 	char path[1024], text[256];
 	place_path(p, path, "playground.json");
 	snprintf(text, sizeof(text),
-	         "{\"port_base\":%u,\"pid\":%d,\"regions\":[\"%s\",\"%s\",\"%s\",\"%s\"]}\n", p->port_base,
-	         (int)getpid(), p->regions[0], p->regions[1], p->regions[2], p->regions[3]);
+	         "{\"port_base\":%u,\"pid\":%d,\"regions\":[\"%s\",\"%s\",\"%s\",\"%s\"]}\n",
+	         p->port_base, (int)getpid(), p->regions[0], p->regions[1], p->regions[2],
+	         p->regions[3]);
 	return place_write(path, text);
 }
 
 static void print_ready(const struct place *p) {
 	printf("\n  region       HTTP API                admin\n");
 	for (int i = 0; i < p->region_count; i++)
-		printf("  %-12s http://127.0.0.1:%-5u   http://127.0.0.1:%u\n", p->regions[i], p->port_base + 1 + i,
-		       p->port_base + 101 + i);
+		printf("  %-12s http://127.0.0.1:%-5u   http://127.0.0.1:%u\n", p->regions[i],
+		       p->port_base + 1 + i, p->port_base + 101 + i);
 	printf("\n  keys: %s/keys.json    logs: %s/REGION.log    Ctrl-C stops all\n"
 	       "  try:  holdfast data put notes/hello 'hello world' --dir %s\n"
 	       "        holdfast drill kill us-east --dir %s ; holdfast status --dir %s\n\nready\n",
@@ -186,8 +196,10 @@ static int supervise(struct place *p) {
 		fine = (pids[i] = start_region(p, i, &old)) != 0;
 	}
 	fine = fine && wait_ready(p, pids);
-	if (fine) print_ready(p);
-	else complain("playground: not all regions came up: see %s/*.log", p->dir);
+	if (fine)
+		print_ready(p);
+	else
+		complain("playground: not all regions came up: see %s/*.log", p->dir);
 	while (fine) {
 		int s = sigwaitinfo(&watched, NULL);
 		if (s == SIGINT || s == SIGTERM) break;
@@ -205,13 +217,16 @@ int command_playground(int argc, char **argv) {
 	int words = options_parse(argc, argv, specs, help);
 	if (words < 0) return EXIT_USAGE;
 	uint64_t port_base;
-	if (words > 0 || parse_u64(slice_str(base), 65000, &port_base) != ERR_OK || port_base < 1024) {
-		complain("playground: --port-base must be 1024 to 65000, and there are no other words: see --help");
+	if (words > 0 || parse_u64(slice_str(base), 65000, &port_base) != ERR_OK ||
+	    port_base < 1024) {
+		complain("playground: --port-base must be 1024 to 65000, and there are no other "
+		         "words: see --help");
 		return EXIT_USAGE;
 	}
 	struct place p = {.port_base = (uint16_t)port_base, .region_count = REGION_COUNT};
 	snprintf(p.dir, sizeof(p.dir), "%s", dir);
-	for (int i = 0; i < REGION_COUNT; i++) snprintf(p.regions[i], sizeof(p.regions[i]), "%s", regions[i]);
+	for (int i = 0; i < REGION_COUNT; i++)
+		snprintf(p.regions[i], sizeof(p.regions[i]), "%s", regions[i]);
 	if (!ports_free(&p)) return EXIT_NO;
 	if (playground_files(&p) != ERR_OK || write_place(&p) != ERR_OK) return EXIT_NO;
 	return supervise(&p);

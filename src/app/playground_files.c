@@ -14,29 +14,35 @@ static const char *const tenants[] = {"acme", "globex", "initech"};
 enum { TENANT_COUNT = 3, KEY_RANDOM_BYTES = 20 };
 
 static const char policy_text[] =
-    "# What runs where. Check an edit with: holdfast check policy.yaml\n"
-    "regions:\n"
-    "  us-east: {jurisdiction: us, location: [39.0, -77.5]}\n"
-    "  us-west: {jurisdiction: us, location: [45.6, -121.2]}\n"
-    "  eu-west: {jurisdiction: eu, location: [53.3, -6.3]}\n"
-    "  eu-central: {jurisdiction: eu, location: [50.1, 8.7]}\n"
-    "\n"
-    "# Whose disks may hold a tenant's bytes. transit: may other regions' edges pass requests on?\n"
-    "residency:\n"
-    "  us: {regions: [us-east, us-west], transit: allow}\n"
-    "  eu: {regions: [eu-west, eu-central], transit: allow}\n"
-    "  global: {regions: all}\n"
-    "\n"
-    "# Copies in order of succession: the first is the preferred home.\n"
-    "cells:\n"
-    "  us-1: {replicas: [us-east, us-west], mode: sync, copies: 2, on_partition: availability}\n"
-    "  eu-1: {replicas: [eu-west, eu-central], mode: sync, copies: 2, on_partition: availability}\n"
-    "  global-1: {replicas: [us-east, eu-west, us-west, eu-central], mode: async}\n"
-    "\n"
-    "tenants:\n"
-    "  acme: {residency: us, cell: us-1, tier: gold, country: US, consistency: session, keys: [\"sha256:%s\"]}\n"
-    "  globex: {residency: eu, cell: eu-1, tier: gold, country: DE, consistency: session, keys: [\"sha256:%s\"]}\n"
-    "  initech: {residency: global, cell: global-1, tier: free, consistency: session, keys: [\"sha256:%s\"]}\n";
+	"# What runs where. Check an edit with: holdfast check policy.yaml\n"
+	"regions:\n"
+	"  us-east: {jurisdiction: us, location: [39.0, -77.5]}\n"
+	"  us-west: {jurisdiction: us, location: [45.6, -121.2]}\n"
+	"  eu-west: {jurisdiction: eu, location: [53.3, -6.3]}\n"
+	"  eu-central: {jurisdiction: eu, location: [50.1, 8.7]}\n"
+	"\n"
+	"# Whose disks may hold a tenant's bytes. transit: may other regions' edges pass requests "
+        "on?\n"
+	"residency:\n"
+	"  us: {regions: [us-east, us-west], transit: allow}\n"
+	"  eu: {regions: [eu-west, eu-central], transit: allow}\n"
+	"  global: {regions: all}\n"
+	"\n"
+	"# Copies in order of succession: the first is the preferred home.\n"
+	"cells:\n"
+	"  us-1: {replicas: [us-east, us-west], mode: sync, copies: 2, on_partition: "
+        "availability}\n"
+	"  eu-1: {replicas: [eu-west, eu-central], mode: sync, copies: 2, on_partition: "
+        "availability}\n"
+	"  global-1: {replicas: [us-east, eu-west, us-west, eu-central], mode: async}\n"
+	"\n"
+	"tenants:\n"
+	"  acme: {residency: us, cell: us-1, tier: gold, country: US, consistency: session, keys: "
+        "[\"sha256:%s\"]}\n"
+	"  globex: {residency: eu, cell: eu-1, tier: gold, country: DE, consistency: session, "
+        "keys: [\"sha256:%s\"]}\n"
+	"  initech: {residency: global, cell: global-1, tier: free, consistency: session, keys: "
+        "[\"sha256:%s\"]}\n";
 
 static bool exists(const char *path) {
 	struct file *f;
@@ -91,14 +97,18 @@ static enum err write_node(const struct place *p, int region) {
 	struct buf text;
 	buf_init(&text, 1 << 16);
 	place_path(p, path, "%s.yaml", p->regions[region]);
-	enum err e = buf_printf(&text,
-	                        "cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
-	                        "coordination: {file: coordination}\nsecret_file: cluster.secret\nworkers: 1\n"
-	                        "storage: {segment: 4MiB, min_free: 16MiB}\nregions:\n",
-	                        p->regions[region], p->regions[region]);
+	enum err e = buf_printf(
+		&text,
+		"cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
+		"coordination: {file: coordination}\nsecret_file: cluster.secret\nworkers: 1\n"
+		"storage: {segment: 4MiB, min_free: 16MiB}\nregions:\n",
+		p->regions[region], p->regions[region]);
 	for (int i = 0; !e && i < p->region_count; i++)
-		e = buf_printf(&text, "  %s: {http: \"127.0.0.1:%d\", admin: \"127.0.0.1:%d\", replication: \"127.0.0.1:%d\"}\n",
-		               p->regions[i], p->port_base + 1 + i, p->port_base + 101 + i, p->port_base + 201 + i);
+		e = buf_printf(&text,
+		               "  %s: {http: \"127.0.0.1:%d\", admin: \"127.0.0.1:%d\", "
+		               "replication: \"127.0.0.1:%d\"}\n",
+		               p->regions[i], p->port_base + 1 + i, p->port_base + 101 + i,
+		               p->port_base + 201 + i);
 	const char *s = NULL;
 	if (!e) e = buf_cstr(&text, &s);
 	if (!e) e = place_write(path, s);

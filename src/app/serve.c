@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: holdfast serve -c FILE [--log LEVEL]\n\n"
-    "Runs the node that FILE (holdfast.yaml) describes. Everything is checked before anything is\n"
-    "opened. SIGTERM and SIGINT end it; its cells are then taken over by other regions.\n\n"
-    "  -c, --config FILE   the node file\n"
-    "      --log LEVEL     debug, info (default), warn, error, off; JSON lines on standard error\n\n"
-    "example: holdfast serve -c /etc/holdfast/holdfast.yaml\n";
+	"usage: holdfast serve -c FILE [--log LEVEL]\n\n"
+	"Runs the node that FILE (holdfast.yaml) describes. Everything is checked before anything "
+        "is\n"
+	"opened. SIGTERM and SIGINT end it; its cells are then taken over by other regions.\n\n"
+	"  -c, --config FILE   the node file\n"
+	"      --log LEVEL     debug, info (default), warn, error, off; JSON lines on standard "
+        "error\n\n"
+	"example: holdfast serve -c /etc/holdfast/holdfast.yaml\n";
 
 static sigset_t stop_signals;
 
@@ -59,7 +61,8 @@ static int serve(const char *path) {
 		complain("serve: a thread cannot be started: raise the limit on processes");
 		_exit(EXIT_NO);
 	}
-	LOG(LOG_INFO, "serve", "serving", LOG_NUM("http", config.node->regions[config.node->self].http.port));
+	LOG(LOG_INFO, "serve", "serving",
+	    LOG_NUM("http", config.node->regions[config.node->self].http.port));
 	node_run(node);
 	LOG(LOG_INFO, "serve", "ending");
 	node_close(node);

@@ -5,14 +5,16 @@
 #include <jansson.h>
 #include <stdio.h>
 
-static const char help[] =
-    "usage: holdfast status [--dir DIR | -c FILE | --endpoint HOST:PORT] [--json]\n\n" TARGET_HELP
-    "      --json                the regions' own answers, one object\n\n"
-    "Exit status: 0 every cell has a home that serves and all copies are there, 1 something is wrong.\n\n"
-    "example: holdfast status --dir .playground\n";
+static const char help[] = "usage: holdfast status [--dir DIR | -c FILE | --endpoint HOST:PORT] "
+                           "[--json]\n\n" TARGET_HELP
+			   "      --json                the regions' own answers, one object\n\n"
+			   "Exit status: 0 every cell has a home that serves and all copies are "
+                           "there, 1 something is wrong.\n\n"
+			   "example: holdfast status --dir .playground\n";
 
 static json_t *ask(struct target *t, int i) {
-	struct client_request r = {.method = "GET", .target = "/admin/v1/status", .first = i, .only_first = true};
+	struct client_request r = {
+		.method = "GET", .target = "/admin/v1/status", .first = i, .only_first = true};
 	struct client_answer a;
 	struct fault fault;
 	json_t *root = NULL;
@@ -40,8 +42,10 @@ static bool print_regions(const struct target *t, json_t *answers) {
 		bool ready = json_is_true(json_object_get(a, "ready"));
 		fine &= ready;
 		char uptime[32];
-		snprintf(uptime, sizeof(uptime), "%lld s", (long long)json_integer_value(json_object_get(a, "uptime_ms")) / 1000);
-		printf("%-14s %-10s %-10s %.8s\n", text(a, "region", "?"), ready ? "ready" : "NOT READY", uptime, text(a, "policy", ""));
+		snprintf(uptime, sizeof(uptime), "%lld s",
+		         (long long)json_integer_value(json_object_get(a, "uptime_ms")) / 1000);
+		printf("%-14s %-10s %-10s %.8s\n", text(a, "region", "?"),
+		       ready ? "ready" : "NOT READY", uptime, text(a, "policy", ""));
 	}
 	return fine;
 }
@@ -68,9 +72,11 @@ static bool print_copy(json_t *r, const char *home, json_int_t last) {
 	bool connected = json_is_true(json_object_get(r, "connected"));
 	json_int_t behind = last - json_integer_value(json_object_get(r, "durable"));
 	if (strcmp(region, home) == 0) return true;
-	if (connected) printf(" %s(%lld behind, %lld ms)", region, (long long)(behind > 0 ? behind : 0),
-		                  (long long)json_integer_value(json_object_get(r, "lag_ms")));
-	else printf(" %s(GONE)", region);
+	if (connected)
+		printf(" %s(%lld behind, %lld ms)", region, (long long)(behind > 0 ? behind : 0),
+		       (long long)json_integer_value(json_object_get(r, "lag_ms")));
+	else
+		printf(" %s(GONE)", region);
 	return connected;
 }
 
@@ -84,18 +90,21 @@ static bool print_cell(json_t *answers, const char *name) {
 	json_int_t quarantined = 0;
 	size_t i, j;
 	json_t *a, *other;
-	json_array_foreach(answers, i, a) json_array_foreach(json_object_get(a, "cells"), j, other)
-		if (strcmp(text(other, "name", ""), name) == 0)
+	json_array_foreach(answers, i, a)
+		json_array_foreach(json_object_get(a, "cells"), j,
+	                           other) if (strcmp(text(other, "name", ""), name) == 0)
 			quarantined += json_integer_value(json_object_get(other, "quarantined"));
 	printf("%-12s %-6s %-12s %5lld  %-9s %10lld %6lld ", name, text(c, "mode", "?"), home,
 	       (long long)json_integer_value(json_object_get(c, "epoch")),
 	       active ? degraded ? "DEGRADED" : "active" : "NO HOME",
-	       (long long)json_integer_value(json_object_get(c, "committed")), (long long)quarantined);
+	       (long long)json_integer_value(json_object_get(c, "committed")),
+	       (long long)quarantined);
 	bool fine = active && !degraded;
 	unsigned long long epoch = 0, last = 0;
 	IGNORE(sscanf(text(c, "last", "0-0"), "%llu-%llu", &epoch, &last)); /* then 0 */
 	if (home_view)
-		json_array_foreach(json_object_get(c, "replicas"), i, r) fine &= print_copy(r, home, (json_int_t)last);
+		json_array_foreach(json_object_get(c, "replicas"), i, r) fine &=
+			print_copy(r, home, (json_int_t)last);
 	printf("\n");
 	if (held[0]) printf("             HELD: %s\n", held);
 	return fine;
@@ -103,13 +112,14 @@ static bool print_cell(json_t *answers, const char *name) {
 
 static bool print_table(const struct target *t, json_t *answers) {
 	bool fine = print_regions(t, answers);
-	printf("\n%-12s %-6s %-12s %5s  %-9s %10s %6s  %s\n", "CELL", "MODE", "HOME", "EPOCH", "STATE", "COMMITTED",
-	       "QUAR.", "COPIES");
+	printf("\n%-12s %-6s %-12s %5s  %-9s %10s %6s  %s\n", "CELL", "MODE", "HOME", "EPOCH",
+	       "STATE", "COMMITTED", "QUAR.", "COPIES");
 	size_t i, j;
 	json_t *a, *c;
 	json_array_foreach(answers, i, a) {
 		if (!json_is_object(a)) continue;
-		json_array_foreach(json_object_get(a, "cells"), j, c) fine &= print_cell(answers, text(c, "name", "?"));
+		json_array_foreach(json_object_get(a, "cells"), j, c) fine &=
+			print_cell(answers, text(c, "name", "?"));
 		return fine; /* every region knows every cell: the first that answers lists them */
 	}
 	complain("status: no region answers: is it running?");
@@ -138,7 +148,8 @@ int command_status(int argc, char **argv) {
 		if (json) {
 			json_t *root = json_object();
 			for (int i = 0; i < t.count; i++)
-				json_object_set(root, t.names[i][0] ? t.names[i] : "endpoint", json_array_get(answers, (size_t)i));
+				json_object_set(root, t.names[i][0] ? t.names[i] : "endpoint",
+				                json_array_get(answers, (size_t)i));
 			json_dumpf(root, stdout, JSON_INDENT(2));
 			putchar('\n');
 			json_decref(root);

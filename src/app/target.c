@@ -13,7 +13,8 @@ struct endpoints {
 	uint16_t ports[CLIENT_ENDPOINTS_MAX];
 };
 
-static void add(struct target *t, struct endpoints *e, const char *name, const char *host, uint16_t port) {
+static void add(struct target *t, struct endpoints *e, const char *name, const char *host,
+                uint16_t port) {
 	if (t->count == CLIENT_ENDPOINTS_MAX) return;
 	snprintf(t->names[t->count], 32, "%s", name);
 	snprintf(e->host_mem[t->count], 256, "%s", host);
@@ -25,8 +26,8 @@ static enum err from_endpoint(const char *text, struct target *t, struct endpoin
 	const char *colon = strrchr(text, ':');
 	uint64_t port;
 	char host[256];
-	if (!colon || parse_u64(slice_str(colon + 1), 65535, &port) != ERR_OK || port == 0 || colon == text ||
-	    (size_t)(colon - text) >= sizeof(host)) {
+	if (!colon || parse_u64(slice_str(colon + 1), 65535, &port) != ERR_OK || port == 0 ||
+	    colon == text || (size_t)(colon - text) >= sizeof(host)) {
 		complain("--endpoint %s: must be HOST:PORT", text);
 		return ERR_INVALID;
 	}
@@ -35,7 +36,8 @@ static enum err from_endpoint(const char *text, struct target *t, struct endpoin
 	return ERR_OK;
 }
 
-static enum err from_config(const char *path, enum target_port port, struct target *t, struct endpoints *e) {
+static enum err from_config(const char *path, enum target_port port, struct target *t,
+                            struct endpoints *e) {
 	struct config c;
 	enum err err = config_load(path, &c);
 	for (int i = 0; !err && i < c.node->region_count; i++) {
@@ -71,9 +73,12 @@ enum err target_open(const struct target_options *o, enum target_port port, bool
 	t->first = -1;
 	if (!e) return ERR_NO_MEMORY;
 	enum err err;
-	if (o->endpoint) err = from_endpoint(o->endpoint, t, e);
-	else if (o->config) err = from_config(o->config, port, t, e);
-	else err = from_place(o, port, t, e, needs_key && !key ? &owned : NULL);
+	if (o->endpoint)
+		err = from_endpoint(o->endpoint, t, e);
+	else if (o->config)
+		err = from_config(o->config, port, t, e);
+	else
+		err = from_place(o, port, t, e, needs_key && !key ? &owned : NULL);
 	if (owned) key = owned;
 	if (!err && needs_key && !key) {
 		complain("no API key: give --key KEY or set HOLDFAST_KEY");
@@ -86,8 +91,11 @@ enum err target_open(const struct target_options *o, enum target_port port, bool
 		err = ERR_INVALID;
 	}
 	if (!err) {
-		struct client_options c = {.hosts = e->hosts, .ports = e->ports, .count = t->count,
-		                           .key = needs_key ? key : NULL, .timeout_ms = timeout_ms};
+		struct client_options c = {.hosts = e->hosts,
+		                           .ports = e->ports,
+		                           .count = t->count,
+		                           .key = needs_key ? key : NULL,
+		                           .timeout_ms = timeout_ms};
 		t->client = client_new(&c);
 		if (!t->client) err = ERR_NO_MEMORY;
 	}

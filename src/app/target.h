@@ -10,12 +10,14 @@ struct target_options {
 };
 /* Rows for an option_spec table. */
 #define TARGET_OPTIONS(t)                                                                          \
-	{"dir", true, &(t).dir}, {"config|c", true, &(t).config}, {"endpoint", true, &(t).endpoint},   \
-	    {"region", true, &(t).region}
+	{"dir", true, &(t).dir}, {"config|c", true, &(t).config},                                  \
+		{"endpoint", true, &(t).endpoint}, {                                               \
+		"region", true, &(t).region                                                        \
+	}
 #define TARGET_HELP                                                                                \
-	"      --dir DIR             a playground's directory (default .playground)\n"                 \
-	"  -c, --config FILE         or a node file: its regions are the endpoints\n"                  \
-	"      --endpoint HOST:PORT  or one address\n"                                                 \
+	"      --dir DIR             a playground's directory (default .playground)\n"             \
+	"  -c, --config FILE         or a node file: its regions are the endpoints\n"              \
+	"      --endpoint HOST:PORT  or one address\n"                                             \
 	"      --region REGION       begin with this region (others are tried when it is dead)\n"
 
 struct target {

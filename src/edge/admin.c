@@ -1,7 +1,7 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
  * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID]. */
-#include "edge/admin_private.h"
 #include "base/parse.h"
+#include "edge/admin_private.h"
 #include "io/http_problem.h"
 #include "io/http_uri.h"
 
@@ -43,12 +43,14 @@ struct listing {
 static void list_item(void *arg, const struct quarantine_item *q) {
 	struct listing *l = arg;
 	if (l->err) return;
-	l->err = buf_printf(&l->body, "%s\n{\"id\":\"%s\",\"epoch\":%llu,\"first_seq\":%llu,\"last_seq\":%llu,"
-	                              "\"count\":%llu,\"bytes\":%llu,\"time_ms\":%llu,\"why\":",
-	                    l->count++ ? "," : "", q->id, (unsigned long long)q->epoch,
-	                    (unsigned long long)q->first_seq, (unsigned long long)q->last_seq,
-	                    (unsigned long long)q->count, (unsigned long long)q->bytes,
-	                    (unsigned long long)q->time_ms);
+	l->err =
+		buf_printf(&l->body,
+	                   "%s\n{\"id\":\"%s\",\"epoch\":%llu,\"first_seq\":%llu,\"last_seq\":%llu,"
+	                   "\"count\":%llu,\"bytes\":%llu,\"time_ms\":%llu,\"why\":",
+	                   l->count++ ? "," : "", q->id, (unsigned long long)q->epoch,
+	                   (unsigned long long)q->first_seq, (unsigned long long)q->last_seq,
+	                   (unsigned long long)q->count, (unsigned long long)q->bytes,
+	                   (unsigned long long)q->time_ms);
 	if (!l->err) l->err = http_json_string(&l->body, slice_str(q->why));
 	if (!l->err) l->err = buf_append_str(&l->body, "}");
 }
@@ -61,8 +63,10 @@ static void quarantine_answer_list(struct admin *a, struct http_exchange *x, con
 	if (e == ERR_NOT_FOUND) e = ERR_OK;
 	if (!e) e = l.err;
 	if (!e) e = buf_append_str(&l.body, "\n]}\n");
-	if (e) answer_problem(x, e, "the quarantine area cannot be listed");
-	else answer(x, 200, "application/json", buf_slice(&l.body));
+	if (e)
+		answer_problem(x, e, "the quarantine area cannot be listed");
+	else
+		answer(x, 200, "application/json", buf_slice(&l.body));
 	buf_done(&l.body);
 }
 
@@ -81,8 +85,10 @@ static void quarantine_answer_item(struct admin *a, struct http_exchange *x, con
 		e = quarantine_read(a->options.files, dir, name, &records);
 	}
 	if (!e) e = quarantine_render(buf_slice(&records), &body);
-	if (e) answer_problem(x, e, "there is no such item, or it cannot be read whole");
-	else answer(x, 200, "application/x-ndjson", buf_slice(&body));
+	if (e)
+		answer_problem(x, e, "there is no such item, or it cannot be read whole");
+	else
+		answer(x, 200, "application/x-ndjson", buf_slice(&body));
 	buf_done(&records);
 	buf_done(&body);
 }
@@ -113,7 +119,8 @@ static bool admin_ready(const struct admin *a, const char **why) {
 		host_cell_state(a->options.host, i, &s);
 		*why = a->options.policy->cells[i].name;
 		if (s.home < 0 || !s.active || s.fenced) return false;
-		if (s.home == a->options.config->self && s.lease_until_ns <= io_now_ns(a->io)) return false;
+		if (s.home == a->options.config->self && s.lease_until_ns <= io_now_ns(a->io))
+			return false;
 	}
 	return true;
 }
@@ -130,7 +137,8 @@ static void on_request(void *arg, struct http_exchange *x) {
 		char text[128];
 		bool ready = admin_ready(a, &why);
 		int n = ready ? snprintf(text, sizeof(text), "ready\n")
-		              : snprintf(text, sizeof(text), "not ready: cell %s has no home that may act\n", why);
+		              : snprintf(text, sizeof(text),
+		                         "not ready: cell %s has no home that may act\n", why);
 		answer(x, ready ? 200 : 503, "text/plain", slice_of(text, (size_t)n));
 	} else if (slice_is(h->path, "/metrics")) {
 		answer_metrics(a, x);
@@ -154,16 +162,16 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	a->started_ns = io_now_ns(io);
 	const struct node_address *at = &options->config->regions[options->config->self].admin;
 	struct http_server_options server = {
-	    .limits = {.connections_max = 256,
-	               .head_max_bytes = options->config->head_max_bytes,
-	               .body_max_bytes = 65536,
-	               .header_time_ms = options->config->header_time_ms,
-	               .idle_time_ms = options->config->idle_time_ms,
-	               .body_rate_floor_bytes = options->config->body_rate_floor_bytes},
-	    .on_request = on_request,
-	    .arg = a,
-	    .name = "admin",
-	    .registry = options->registry,
+		.limits = {.connections_max = 256,
+	                   .head_max_bytes = options->config->head_max_bytes,
+	                   .body_max_bytes = 65536,
+	                   .header_time_ms = options->config->header_time_ms,
+	                   .idle_time_ms = options->config->idle_time_ms,
+	                   .body_rate_floor_bytes = options->config->body_rate_floor_bytes},
+		.on_request = on_request,
+		.arg = a,
+		.name = "admin",
+		.registry = options->registry,
 	};
 	enum err e = http_server_new(io, &server, at->host, at->port, &a->server, fault);
 	if (e) {

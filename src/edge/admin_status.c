@@ -1,8 +1,8 @@
 /* /admin/v1/status: asked of the owner loop, rendered here. The shape is an interface:
  * `holdfast status`, tests and people's scripts read it. */
-#include "edge/admin_private.h"
 #include "base/bytes.h"
 #include "base/parse.h"
+#include "edge/admin_private.h"
 #include "io/http_problem.h"
 
 #include <stdlib.h>
@@ -29,16 +29,19 @@ static const char *role_name(enum cell_role role) {
 	return "?";
 }
 
-static unsigned long long ull(uint64_t v) { return v; }
+static unsigned long long ull(uint64_t v) {
+	return v;
+}
 
-static enum err render_copies(struct status *s, const struct policy_cell *c, const struct cell_status *k,
-                              struct buf *out) {
+static enum err render_copies(struct status *s, const struct policy_cell *c,
+                              const struct cell_status *k, struct buf *out) {
 	const struct policy *p = s->admin->options.policy;
 	enum err e = buf_append_str(out, ",\"replicas\":[");
 	for (int i = 0; !e && i < c->replica_count; i++) {
-		e = buf_printf(out, "%s{\"region\":\"%s\",\"connected\":%s,\"durable\":%llu,\"lag_ms\":", i ? "," : "",
-		               p->regions[c->replicas[i]].name, k->copy_connected[i] ? "true" : "false",
-		               ull(k->copy_seq[i]));
+		e = buf_printf(out,
+		               "%s{\"region\":\"%s\",\"connected\":%s,\"durable\":%llu,\"lag_ms\":",
+		               i ? "," : "", p->regions[c->replicas[i]].name,
+		               k->copy_connected[i] ? "true" : "false", ull(k->copy_seq[i]));
 		if (e) break;
 		e = k->lag_ms[i] == UINT32_MAX ? buf_append_str(out, "null}")
 		                               : buf_printf(out, "%u}", k->lag_ms[i]);
@@ -46,17 +49,18 @@ static enum err render_copies(struct status *s, const struct policy_cell *c, con
 	return e ? e : buf_append_str(out, "]");
 }
 
-static enum err render_store(const struct cell_status *k, const struct store_info *i, struct buf *out) {
+static enum err render_store(const struct cell_status *k, const struct store_info *i,
+                             struct buf *out) {
 	return buf_printf(out,
 	                  ",\"role\":\"%s\",\"copies\":%d,\"degraded\":%s,\"last\":\"%llu-%llu\","
 	                  "\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
 	                  "\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
 	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu",
 	                  role_name(k->role), k->copies, k->degraded ? "true" : "false",
-	                  ull(k->last.epoch), ull(k->last.seq), ull(k->applied.epoch), ull(k->applied.seq),
-	                  ull(k->committed), ull(i->promised_epoch), ull(i->state_hash),
-	                  ull(i->log_bytes), ull(i->view_bytes), ull(i->checkpoint_seq),
-	                  ull(k->quarantined), ull(k->lost_estimate));
+	                  ull(k->last.epoch), ull(k->last.seq), ull(k->applied.epoch),
+	                  ull(k->applied.seq), ull(k->committed), ull(i->promised_epoch),
+	                  ull(i->state_hash), ull(i->log_bytes), ull(i->view_bytes),
+	                  ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate));
 }
 
 static enum err render_cell(struct status *s, int i, struct buf *out) {
@@ -66,12 +70,16 @@ static enum err render_cell(struct status *s, int i, struct buf *out) {
 	struct host_cell_state h;
 	host_cell_state(a->options.host, i, &h);
 	uint64_t now = io_now_ns(a->io);
-	enum err e = buf_printf(out, "%s\n{\"name\":\"%s\",\"mode\":\"%s\",\"home\":", i ? "," : "", c->name,
-	                        c->mode == CELL_SYNC ? "sync" : "async");
-	if (!e) e = h.home < 0 ? buf_append_str(out, "null") : buf_printf(out, "\"%s\"", a->options.policy->regions[h.home].name);
+	enum err e = buf_printf(out, "%s\n{\"name\":\"%s\",\"mode\":\"%s\",\"home\":", i ? "," : "",
+	                        c->name, c->mode == CELL_SYNC ? "sync" : "async");
 	if (!e)
-		e = buf_printf(out, ",\"epoch\":%llu,\"active\":%s,\"lease_ms\":%llu", ull(h.epoch), h.active ? "true" : "false",
-		               ull(h.lease_until_ns > now ? (h.lease_until_ns - now) / 1000000 : 0));
+		e = h.home < 0 ? buf_append_str(out, "null")
+		               : buf_printf(out, "\"%s\"", a->options.policy->regions[h.home].name);
+	if (!e)
+		e = buf_printf(
+			out, ",\"epoch\":%llu,\"active\":%s,\"lease_ms\":%llu", ull(h.epoch),
+			h.active ? "true" : "false",
+			ull(h.lease_until_ns > now ? (h.lease_until_ns - now) / 1000000 : 0));
 	if (!e && host_store(a->options.host, i)) {
 		e = render_store(k, &s->ask.stores[i], out);
 		if (!e) e = render_copies(s, c, k, out);
@@ -86,14 +94,18 @@ static enum err render(struct status *s, struct buf *out) {
 	const struct policy *p = a->options.policy;
 	char hash[17] = {0};
 	hex_encode(slice_of(p->hash, 8), hash);
-	enum err e = buf_printf(out, "{\"region\":\"%s\",\"version\":\"%s\",\"uptime_ms\":%llu,\"ready\":%s,\"policy\":\"%s\","
-	                             "\"regions\":[",
+	enum err e = buf_printf(out,
+	                        "{\"region\":\"%s\",\"version\":\"%s\",\"uptime_ms\":%llu,"
+	                        "\"ready\":%s,\"policy\":\"%s\","
+	                        "\"regions\":[",
 	                        a->options.config->region, a->options.version,
-	                        ull((io_now_ns(a->io) - a->started_ns) / 1000000), s->ready ? "true" : "false", hash);
+	                        ull((io_now_ns(a->io) - a->started_ns) / 1000000),
+	                        s->ready ? "true" : "false", hash);
 	for (int i = 0; !e && i < p->region_count; i++) {
 		bool up = i == a->options.config->self || host_region_up(a->options.host, i);
-		e = buf_printf(out, "%s{\"name\":\"%s\",\"jurisdiction\":\"%s\",\"up\":%s}", i ? "," : "",
-		               p->regions[i].name, p->regions[i].jurisdiction, up ? "true" : "false");
+		e = buf_printf(out, "%s{\"name\":\"%s\",\"jurisdiction\":\"%s\",\"up\":%s}",
+		               i ? "," : "", p->regions[i].name, p->regions[i].jurisdiction,
+		               up ? "true" : "false");
 	}
 	if (!e) e = buf_append_str(out, "],\"cells\":[");
 	for (int i = 0; !e && i < p->cell_count; i++) e = render_cell(s, i, out);
@@ -105,8 +117,10 @@ static void on_status(struct host_status_request *ask) {
 	struct buf body;
 	buf_init(&body, 8 << 20);
 	struct http_header type = http_field("Content-Type", SLICE_LIT("application/json"));
-	if (render(s, &body) == ERR_OK) http_respond(s->x, 200, &type, 1, buf_slice(&body));
-	else http_respond(s->x, 500, NULL, 0, slice_of(NULL, 0));
+	if (render(s, &body) == ERR_OK)
+		http_respond(s->x, 200, &type, 1, buf_slice(&body));
+	else
+		http_respond(s->x, 500, NULL, 0, slice_of(NULL, 0));
 	buf_done(&body);
 	free(s->ask.cells);
 	free(s->ask.stores);
@@ -165,15 +179,16 @@ static enum err render_record(const struct record *r, struct buf *out) {
 	struct event ev;
 	enum err e = ERR_OK;
 	while (!e && record_next_op(&c, &op) == ERR_OK) {
-		e = buf_printf(out, "{\"version\":\"%llu-%llu\",\"time_ms\":%llu,\"op\":\"%s\"", ull(r->at.epoch),
-		               ull(r->at.seq), ull(r->time_ms), op.type == OP_PUT ? "put" : "delete");
+		e = buf_printf(out, "{\"version\":\"%llu-%llu\",\"time_ms\":%llu,\"op\":\"%s\"",
+		               ull(r->at.epoch), ull(r->at.seq), ull(r->time_ms),
+		               op.type == OP_PUT ? "put" : "delete");
 		if (!e) e = render_key(out, op.key);
 		if (!e && op.type == OP_PUT) e = render_bytes(out, "value", op.value);
 		if (!e) e = buf_append_str(out, "}\n");
 	}
 	while (!e && record_next_event(&c, &ev) == ERR_OK) {
-		e = buf_printf(out, "{\"version\":\"%llu-%llu\",\"time_ms\":%llu,\"op\":\"event\"", ull(r->at.epoch),
-		               ull(r->at.seq), ull(r->time_ms));
+		e = buf_printf(out, "{\"version\":\"%llu-%llu\",\"time_ms\":%llu,\"op\":\"event\"",
+		               ull(r->at.epoch), ull(r->at.seq), ull(r->time_ms));
 		if (!e) e = render_key(out, ev.topic);
 		if (!e) e = render_bytes(out, "value", ev.body);
 		if (!e) e = buf_append_str(out, "}\n");

@@ -17,8 +17,10 @@ static void on_request(void *arg, struct http_exchange *x) {
 	r->deadline_ns = io_loop_ns(e->io) + e->options.config->hold_time_ms * 1000000;
 	struct fault fault = {0};
 	enum err err = request_read(r, &fault);
-	if (err) respond_problem(r, err, fault.text);
-	else route(r);
+	if (err)
+		respond_problem(r, err, fault.text);
+	else
+		route(r);
 }
 
 static void on_wake(struct io_post *post) {
@@ -56,14 +58,20 @@ static void edge_metrics(struct edge *e, struct registry *r) {
 	for (int i = 0; i < 4; i++) {
 		char labels[40];
 		snprintf(labels, sizeof(labels), "verdict=\"%s\"", verdicts[i]);
-		e->verdicts[i] = metric_counter(r, "holdfast_edge_decisions_total", "Decisions by verdict.", labels);
+		e->verdicts[i] = metric_counter(r, "holdfast_edge_decisions_total",
+		                                "Decisions by verdict.", labels);
 	}
 	e->held_now = metric_gauge(r, "holdfast_edge_held", "Requests held now.", "");
-	e->held_refused = metric_counter(r, "holdfast_edge_held_refused_total", "Not held for want of room.", "");
-	e->held_expired = metric_counter(r, "holdfast_edge_held_expired_total", "Held until their deadline in vain.", "");
-	e->forwards = metric_counter(r, "holdfast_edge_forwards_total", "Requests passed on to other regions.", "");
-	e->forward_errors = metric_counter(r, "holdfast_edge_forward_errors_total", "Of those, without an answer.", "");
-	e->reads = metric_counter(r, "holdfast_edge_reads_total", "Reads served from the copy here.", "");
+	e->held_refused = metric_counter(r, "holdfast_edge_held_refused_total",
+	                                 "Not held for want of room.", "");
+	e->held_expired = metric_counter(r, "holdfast_edge_held_expired_total",
+	                                 "Held until their deadline in vain.", "");
+	e->forwards = metric_counter(r, "holdfast_edge_forwards_total",
+	                             "Requests passed on to other regions.", "");
+	e->forward_errors = metric_counter(r, "holdfast_edge_forward_errors_total",
+	                                   "Of those, without an answer.", "");
+	e->reads = metric_counter(r, "holdfast_edge_reads_total",
+	                          "Reads served from the copy here.", "");
 	e->writes = metric_counter(r, "holdfast_edge_writes_total", "Writes proposed here.", "");
 }
 
@@ -71,16 +79,16 @@ static enum err edge_listen(struct edge *e, struct fault *fault) {
 	const struct node_config *c = e->options.config;
 	const struct node_address *at = &c->regions[c->self].http;
 	struct http_server_options options = {
-	    .limits = {.connections_max = c->connections_max,
-	               .head_max_bytes = c->head_max_bytes,
-	               .body_max_bytes = c->body_max_bytes,
-	               .header_time_ms = c->header_time_ms,
-	               .idle_time_ms = c->idle_time_ms,
-	               .body_rate_floor_bytes = c->body_rate_floor_bytes},
-	    .on_request = on_request,
-	    .arg = e,
-	    .name = "http",
-	    .registry = e->options.registry,
+		.limits = {.connections_max = c->connections_max,
+	                   .head_max_bytes = c->head_max_bytes,
+	                   .body_max_bytes = c->body_max_bytes,
+	                   .header_time_ms = c->header_time_ms,
+	                   .idle_time_ms = c->idle_time_ms,
+	                   .body_rate_floor_bytes = c->body_rate_floor_bytes},
+		.on_request = on_request,
+		.arg = e,
+		.name = "http",
+		.registry = e->options.registry,
 	};
 	return http_server_new(e->io, &options, at->host, at->port, &e->server, fault);
 }
@@ -106,8 +114,8 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	e->client = http_client_new(io, &(struct http_client_options){0});
 	edge_metrics(e, options->registry);
 	enum err err = ERR_OK;
-	if (!e->cells || !e->world_regions || !e->world_cells || !e->breaker_until_ns || !e->retry ||
-	    !e->client || edge_cells(e) != ERR_OK)
+	if (!e->cells || !e->world_regions || !e->world_cells || !e->breaker_until_ns ||
+	    !e->retry || !e->client || edge_cells(e) != ERR_OK)
 		err = fault_set(fault, ERR_NO_MEMORY, "no memory for an edge");
 	if (!err) err = edge_listen(e, fault);
 	if (err) {

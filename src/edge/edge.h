@@ -14,10 +14,10 @@
 
 struct edge;
 struct edge_options {
-	const struct policy *policy;      /* outlive the edge */
+	const struct policy *policy; /* outlive the edge */
 	const struct node_config *config;
-	struct host *host;                /* cell i of the host is cell i of the policy, region i likewise */
-	struct slice secret;              /* signs session tokens; borrowed */
+	struct host *host;   /* cell i of the host is cell i of the policy, region i likewise */
+	struct slice secret; /* signs session tokens; borrowed */
 	struct registry *registry;
 };
 MUST enum err edge_new(struct io *io, const struct edge_options *options, struct edge **out,

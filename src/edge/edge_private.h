@@ -10,6 +10,8 @@
 
 enum { EDGE_DOMAIN_MAX = 32, EDGE_SCAN_LIMIT_MAX = 1000, EDGE_FIELDS_MAX = 72 };
 
+#define REQUEST_TTL_MAX_MS (3650ull * 24 * 3600 * 1000)
+
 struct request {
 	struct edge *edge;
 	struct http_exchange *x;
@@ -21,14 +23,14 @@ struct request {
 	struct slice domain, key; /* decoded */
 	struct slice full_key;    /* tenant NUL domain NUL key */
 	bool write;
-	bool repeatable;          /* doing it twice is as good as once: safe after an unknown outcome */
-	bool forwarded;           /* came from another region's edge */
+	bool repeatable; /* doing it twice is as good as once: safe after an unknown outcome */
+	bool forwarded;  /* came from another region's edge */
 	enum consistency consistency;
 	uint32_t bounded_ms;
 	bool has_token;
 	struct token token;
-	uint64_t ttl_ms;          /* 0: none */
-	uint64_t deadline_ns;     /* held and tried again until then */
+	uint64_t ttl_ms;      /* 0: none */
+	uint64_t deadline_ns; /* held and tried again until then */
 	struct decision decision;
 	int attempts;
 
@@ -52,8 +54,8 @@ struct request {
 	struct op *ops;
 	struct bounded_add *adds;
 	struct event *events;
-	void *json;               /* tx: the parsed document; its strings are borrowed */
-	struct buf decoded;       /* tx: base64 values */
+	void *json;         /* tx: the parsed document; its strings are borrowed */
+	struct buf decoded; /* tx: base64 values */
 
 	/* scanning */
 	struct slice prefix, after;
@@ -62,7 +64,7 @@ struct request {
 
 /* What an edge remembers of a cell. */
 struct edge_cell {
-	struct store_reader *reader; /* NULL: no copy here */
+	struct store_reader *reader;     /* NULL: no copy here */
 	uint64_t token_epoch, token_seq; /* what `token` says: reads between writes share it */
 	char token[TOKEN_TEXT_MAX];
 	size_t token_len;
@@ -90,7 +92,8 @@ struct edge {
 	struct io_post wake;
 	_Atomic bool wake_posted;
 	_Atomic bool closing;
-	struct metric *verdicts[4], *held_now, *held_refused, *held_expired, *forwards, *forward_errors;
+	struct metric *verdicts[4], *held_now, *held_refused, *held_expired, *forwards,
+		*forward_errors;
 	struct metric *reads, *writes;
 	struct histogram *held_time;
 };
@@ -107,14 +110,14 @@ MUST enum err request_check_domain(struct slice domain, struct fault *fault);
 MUST enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq);
 
 /* --- route.c --------------------------------------------------------------------- */
-void route(struct request *r);       /* decide, then serve, pass on, hold or refuse */
+void route(struct request *r); /* decide, then serve, pass on, hold or refuse */
 /* Not finished here and nothing happened (or it is repeatable): decide again a little later;
  * past its deadline it is answered with `err`. */
 void route_again(struct request *r, enum err err, const char *why);
 void route_forward_home(struct request *r); /* this copy cannot; the home can */
-void route_wake(struct edge *e);     /* all held requests, now */
-void route_drop_all(struct edge *e); /* at shutdown */
-void route_timer(void *edge);         /* for edge->retry */
+void route_wake(struct edge *e);            /* all held requests, now */
+void route_drop_all(struct edge *e);        /* at shutdown */
+void route_timer(void *edge);               /* for edge->retry */
 
 /* --- read.c, scan.c, write.c, tx.c -------------------------------------------------- */
 void read_serve(struct request *r);

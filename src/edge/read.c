@@ -7,7 +7,9 @@
 
 static const uint64_t TOKEN_WAIT_NS = 250000000; /* then the home is asked */
 
-static uint64_t wall_ms(const struct request *r) { return io_wall_ms(r->edge->io); }
+static uint64_t wall_ms(const struct request *r) {
+	return io_wall_ms(r->edge->io);
+}
 
 bool entry_live(const struct request *r, const struct entry *e) {
 	return e->expires_ms == 0 || e->expires_ms > wall_ms(r);
@@ -20,9 +22,11 @@ bool read_still_home(const struct request *r) {
 }
 
 static void on_token_reached(struct io_post *post) {
-	struct request *r = CONTAINER_OF(CONTAINER_OF(post, struct host_wait, post), struct request, wait);
+	struct request *r =
+		CONTAINER_OF(CONTAINER_OF(post, struct host_wait, post), struct request, wait);
 	if (atomic_load(&r->edge->closing)) {
-		respond_problem(r, ERR_UNAVAILABLE, "this region is shutting down; try another one");
+		respond_problem(r, ERR_UNAVAILABLE,
+		                "this region is shutting down; try another one");
 		return;
 	}
 	r->attempts++;
@@ -33,15 +37,14 @@ bool read_ready(struct request *r) {
 	struct edge *e = r->edge;
 	if (!r->has_token || r->consistency == CONSISTENCY_EVENTUAL) return true;
 	switch (host_history_check(e->options.host, r->cell, r->token.epoch, r->token.seq)) {
-	case ERR_OK:
-		return true;
+	case ERR_OK: return true;
 	case ERR_DIVERGED:
-		respond_problem(r, ERR_DIVERGED,
-		                "the write that this token stands for was made at a home that died before "
-		                "another region had it; it is in quarantine. Drop the token and read anew");
+		respond_problem(
+			r, ERR_DIVERGED,
+			"the write that this token stands for was made at a home that died before "
+			"another region had it; it is in quarantine. Drop the token and read anew");
 		return false;
-	default:
-		break;
+	default: break;
 	}
 	if (r->attempts > 0 || e->world_cells[r->cell].home == e->here) {
 		route_forward_home(r);
@@ -60,7 +63,8 @@ static bool etag_matches(struct slice list, const struct entry *e) {
 		struct slice one = slice_trim(slice_cut(&list, ','));
 		uint64_t epoch, seq;
 		if (slice_is(one, "*")) return true;
-		if (version_parse(one, &epoch, &seq) == ERR_OK && epoch == e->epoch && seq == e->seq)
+		if (version_parse(one, &epoch, &seq) == ERR_OK && epoch == e->epoch &&
+		    seq == e->seq)
 			return true;
 	}
 	return false;
@@ -69,7 +73,8 @@ static bool etag_matches(struct slice list, const struct entry *e) {
 static void on_entry(void *arg, enum err err, const struct entry *e, const struct position *at) {
 	struct request *r = arg;
 	if (r->consistency == CONSISTENCY_STRONG && !read_still_home(r)) {
-		route_again(r, ERR_NOT_HOME, "this region lost its lease on the cell while it read");
+		route_again(r, ERR_NOT_HOME,
+		            "this region lost its lease on the cell while it read");
 		return;
 	}
 	if (err == ERR_OK && !entry_live(r, e)) err = ERR_NOT_FOUND;
@@ -78,9 +83,10 @@ static void on_entry(void *arg, enum err err, const struct entry *e, const struc
 		return;
 	}
 	if (err == ERR_CORRUPT) {
-		respond_problem(r, err,
-		                "the stored value fails its checksum here and is not served; another "
-		                "region's copy may be whole: Holdfast-Consistency chooses the region");
+		respond_problem(
+			r, err,
+			"the stored value fails its checksum here and is not served; another "
+			"region's copy may be whole: Holdfast-Consistency chooses the region");
 		return;
 	}
 	if (err) {

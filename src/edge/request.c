@@ -1,12 +1,11 @@
 /* Reads what a request asks from its head: tenant, path, consistency, token, lifetime.
  * Everything here is hostile; the messages tell the client what to send instead. */
-#include "edge/edge_private.h"
 #include "base/parse.h"
+#include "edge/edge_private.h"
 #include "io/http_uri.h"
 
 #include <stdio.h>
 
-static const uint64_t TTL_MAX_MS = 10ull * 365 * 24 * 3600 * 1000;
 static const uint64_t BOUND_MAX_MS = 24ull * 3600 * 1000;
 
 enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq) {
@@ -20,10 +19,11 @@ enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq) {
 
 enum err request_check_domain(struct slice domain, struct fault *fault) {
 	if (name_valid(domain, EDGE_DOMAIN_MAX)) return ERR_OK;
-	return fault_set(fault, ERR_INVALID,
-	                 "the domain in /v1/data/{domain}/{key} must be 1 to %d of a-z, 0-9 and '-', "
-	                 "and start with a letter or digit",
-	                 EDGE_DOMAIN_MAX);
+	return fault_set(
+		fault, ERR_INVALID,
+		"the domain in /v1/data/{domain}/{key} must be 1 to %d of a-z, 0-9 and '-', "
+		"and start with a letter or digit",
+		EDGE_DOMAIN_MAX);
 }
 
 enum err request_full_key(struct request *r, struct slice domain, struct slice key,
@@ -31,12 +31,15 @@ enum err request_full_key(struct request *r, struct slice domain, struct slice k
 	struct slice tenant = slice_str(r->edge->policy->tenants[r->tenant].name);
 	size_t len = tenant.len + domain.len + key.len + 2;
 	if (len > KEY_MAX_BYTES)
-		return fault_set(fault, ERR_INVALID, "the key is %zu bytes long; at most %zu fit here",
-		                 key.len, (size_t)KEY_MAX_BYTES - tenant.len - domain.len - 2);
+		return fault_set(fault, ERR_INVALID,
+		                 "the key is %zu bytes long; at most %zu fit here", key.len,
+		                 (size_t)KEY_MAX_BYTES - tenant.len - domain.len - 2);
 	if (!utf8_valid(key) || memchr(key.ptr ? key.ptr : (const uint8_t *)"", 0, key.len))
 		return fault_set(fault, ERR_INVALID, "the key must be valid UTF-8 without NUL");
 	uint8_t *p = arena_alloc(http_exchange_arena(r->x), len);
-	if (!p) return fault_set(fault, ERR_NO_MEMORY, "no memory for this request; try again later");
+	if (!p)
+		return fault_set(fault, ERR_NO_MEMORY,
+		                 "no memory for this request; try again later");
 	*out = slice_of(p, len);
 	memcpy(p, tenant.ptr, tenant.len);
 	p += tenant.len + 1;
@@ -60,15 +63,18 @@ static enum err read_consistency(struct request *r, struct fault *fault) {
 		r->consistency = CONSISTENCY_EVENTUAL;
 	} else if (slice_starts(text, SLICE_LIT("bounded="))) {
 		uint64_t ms;
-		if (parse_duration_ms(slice_of(text.ptr + 8, text.len - 8), BOUND_MAX_MS, &ms) != ERR_OK)
-			return fault_set(fault, ERR_INVALID,
-			                 "Holdfast-Consistency: bounded= needs a duration such as 500ms");
+		if (parse_duration_ms(slice_of(text.ptr + 8, text.len - 8), BOUND_MAX_MS, &ms) !=
+		    ERR_OK)
+			return fault_set(
+				fault, ERR_INVALID,
+				"Holdfast-Consistency: bounded= needs a duration such as 500ms");
 		r->consistency = CONSISTENCY_BOUNDED;
 		r->bounded_ms = (uint32_t)ms;
 	} else {
-		return fault_set(fault, ERR_INVALID,
-		                 "Holdfast-Consistency must be strong, session, bounded=DURATION or "
-		                 "eventual");
+		return fault_set(
+			fault, ERR_INVALID,
+			"Holdfast-Consistency must be strong, session, bounded=DURATION or "
+			"eventual");
 	}
 	return ERR_OK;
 }
@@ -77,12 +83,14 @@ static enum err read_token(struct request *r, struct fault *fault) {
 	struct slice text = http1_header(r->head, FIELD_HOLDFAST_TOKEN);
 	if (text.len == 0) return ERR_OK;
 	if (token_decode(text, r->edge->options.secret, &r->token) != ERR_OK)
-		return fault_set(fault, ERR_INVALID,
-		                 "Holdfast-Token is not one that this cluster gave out; drop it and go on");
+		return fault_set(
+			fault, ERR_INVALID,
+			"Holdfast-Token is not one that this cluster gave out; drop it and go on");
 	if (r->token.cell_hash != r->edge->cells[r->cell].name_hash)
-		return fault_set(fault, ERR_INVALID,
-		                 "Holdfast-Token belongs to another cell than this tenant's; drop it and "
-		                 "go on");
+		return fault_set(
+			fault, ERR_INVALID,
+			"Holdfast-Token belongs to another cell than this tenant's; drop it and "
+			"go on");
 	r->has_token = true;
 	return ERR_OK;
 }
@@ -90,9 +98,10 @@ static enum err read_token(struct request *r, struct fault *fault) {
 static enum err read_ttl(struct request *r, struct fault *fault) {
 	struct slice text = http1_header(r->head, FIELD_HOLDFAST_TTL);
 	if (text.len == 0) return ERR_OK;
-	if (parse_duration_ms(text, TTL_MAX_MS, &r->ttl_ms) != ERR_OK || r->ttl_ms == 0)
-		return fault_set(fault, ERR_INVALID,
-		                 "Holdfast-TTL must be a duration from 1ms to 3650d, such as 30s or 12h");
+	if (parse_duration_ms(text, REQUEST_TTL_MAX_MS, &r->ttl_ms) != ERR_OK || r->ttl_ms == 0)
+		return fault_set(
+			fault, ERR_INVALID,
+			"Holdfast-TTL must be a duration from 1ms to 3650d, such as 30s or 12h");
 	return ERR_OK;
 }
 
@@ -105,10 +114,13 @@ static enum err decode_part(struct request *r, struct slice in, enum http_uri_pa
 		return ERR_OK;
 	uint8_t *p = arena_alloc(http_exchange_arena(r->x), in.len);
 	size_t len;
-	if (!p) return fault_set(fault, ERR_NO_MEMORY, "no memory for this request; try again later");
+	if (!p)
+		return fault_set(fault, ERR_NO_MEMORY,
+		                 "no memory for this request; try again later");
 	if (http_uri_decode(in, part, p, in.len, &len) != ERR_OK)
-		return fault_set(fault, ERR_INVALID,
-		                 "a '%%' in the path or query is not followed by two hexadecimal digits");
+		return fault_set(
+			fault, ERR_INVALID,
+			"a '%%' in the path or query is not followed by two hexadecimal digits");
 	*out = slice_of(p, len);
 	return ERR_OK;
 }
@@ -133,7 +145,8 @@ static enum err read_query(struct request *r, struct fault *fault) {
 			return fault_set(fault, ERR_INVALID,
 			                 "unknown query parameter '" SLICE_FMT
 			                 "'; a scan takes prefix, limit and cursor",
-			                 (int)(name.len > 40 ? 40 : name.len), (const char *)name.ptr);
+			                 (int)(name.len > 40 ? 40 : name.len),
+			                 (const char *)name.ptr);
 		}
 	}
 	return ERR_OK;
@@ -150,7 +163,8 @@ static enum err read_data_path(struct request *r, struct slice path, struct faul
 	bool reads = r->head->method == METHOD_GET || r->head->method == METHOD_HEAD;
 	if (rest.len <= 1) {
 		if (!reads)
-			return fault_set(fault, ERR_METHOD, "a whole domain can only be read; name a key");
+			return fault_set(fault, ERR_METHOD,
+			                 "a whole domain can only be read; name a key");
 		r->serve = scan_serve;
 		e = read_query(r, fault);
 		return e ? e : scan_read(r, fault);
@@ -159,7 +173,8 @@ static enum err read_data_path(struct request *r, struct slice path, struct faul
 	while (http_path_next(&walk, &segment))
 		if (http_uri_dots(segment))
 			return fault_set(fault, ERR_INVALID,
-			                 "a key may not have '.' or '..' between slashes: the hops of the way "
+			                 "a key may not have '.' or '..' between slashes: the hops "
+			                 "of the way "
 			                 "would read the path differently");
 	e = decode_part(r, slice_of(rest.ptr + 1, rest.len - 1), HTTP_URI_PATH, &r->key, fault);
 	if (!e) e = request_full_key(r, r->domain, r->key, &r->full_key, fault);

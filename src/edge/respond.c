@@ -27,7 +27,8 @@ static void problem(struct request *r, enum err code, const char *detail, const 
 	fields[n++] = http_field("Content-Type", SLICE_LIT(HTTP_PROBLEM_TYPE));
 	fields[n++] = http_field("Holdfast-Region", slice_str(region));
 	if (code == ERR_UNAUTHENTICATED)
-		fields[n++] = http_field("WWW-Authenticate", SLICE_LIT("Bearer realm=\"holdfast\""));
+		fields[n++] =
+			http_field("WWW-Authenticate", SLICE_LIT("Bearer realm=\"holdfast\""));
 	if (safe_to_retry(code)) {
 		fields[n++] = http_field("Holdfast-Retry", SLICE_LIT("safe"));
 		fields[n++] = http_field("Retry-After", SLICE_LIT("1"));
@@ -47,7 +48,8 @@ void respond_misdirected(struct request *r, int region) {
 	const char *to = region >= 0 ? e->policy->regions[region].name : "";
 	char detail[256], extra[300];
 	snprintf(detail, sizeof(detail),
-	         "the tenant's residency class does not let region %s pass its requests on: send them "
+	         "the tenant's residency class does not let region %s pass its requests on: send "
+	         "them "
 	         "to region %s",
 	         e->here_name, to);
 	const struct node_address *at = &e->options.config->regions[region >= 0 ? region : 0].http;

@@ -3,14 +3,14 @@
  * Holding: while a cell has no home to go to, its requests wait here, bounded in count, bytes
  * and time, and are decided anew at each change of the world and every RETRY_NS. What the
  * residency class allows was computed by decide() and is checked again before bytes leave. */
-#include "edge/edge_private.h"
 #include "base/assert.h"
+#include "edge/edge_private.h"
 
 #include <stdio.h>
 
-static const uint64_t RETRY_NS = 20000000;          /* held: decide again at least so often */
-static const uint64_t BREAKER_NS = 250000000;       /* an edge that did not answer rests so long */
-static const uint64_t WORLD_NS = 5000000;           /* regions are looked up at most so often */
+static const uint64_t RETRY_NS = 20000000;           /* held: decide again at least so often */
+static const uint64_t BREAKER_NS = 250000000;        /* an edge that did not answer rests so long */
+static const uint64_t WORLD_NS = 5000000;            /* regions are looked up at most so often */
 static const uint64_t FORWARDED_HOLD_NS = 500000000; /* who passed it on holds the rest */
 
 /* --- the world ------------------------------------------------------------------- */
@@ -73,7 +73,8 @@ static void hold(struct request *r, enum err err, const char *why) {
 	if (e->held.count >= c->hold_requests || e->held_bytes + bytes > c->hold_bytes) {
 		metric_inc(e->held_refused);
 		respond_problem(r, ERR_OVERLOADED,
-		                "too many requests are held here while the cell changes its home; try again "
+		                "too many requests are held here while the cell changes its home; "
+		                "try again "
 		                "in a moment");
 		return;
 	}
@@ -119,7 +120,8 @@ void route_drop_all(struct edge *e) {
 	while (!list_empty(&e->held)) {
 		struct request *r = CONTAINER_OF(list_first(&e->held), struct request, held_node);
 		unhold(r);
-		respond_problem(r, ERR_UNAVAILABLE, "this region is shutting down; try another one");
+		respond_problem(r, ERR_UNAVAILABLE,
+		                "this region is shutting down; try another one");
 	}
 }
 
@@ -135,10 +137,11 @@ static void call_failed(struct request *r, enum err err) {
 	}
 	bool nothing_happened = err == ERR_UNAVAILABLE || err == ERR_OVERLOADED;
 	if (!nothing_happened && !r->repeatable) {
-		respond_problem(r, ERR_OUTCOME_UNKNOWN,
-		                "the connection to the home region broke before it answered: the write may "
-		                "or may not have happened. Read to find out, or send it with an "
-		                "Idempotency-Key, which makes it safe to repeat");
+		respond_problem(
+			r, ERR_OUTCOME_UNKNOWN,
+			"the connection to the home region broke before it answered: the write may "
+			"or may not have happened. Read to find out, or send it with an "
+			"Idempotency-Key, which makes it safe to repeat");
 		return;
 	}
 	route_again(r, ERR_UNAVAILABLE, "no region that may serve this could be reached in time");
@@ -162,7 +165,8 @@ static void call_done(struct http_call *call, enum err err, const struct http1_h
 	 * lost its lease answers 504 without it. */
 	if (again || (head->status == 504 && r->repeatable)) {
 		if (io_now_ns(r->edge->io) < r->deadline_ns) {
-			route_again(r, ERR_UNAVAILABLE, "the home region could not serve this in time");
+			route_again(r, ERR_UNAVAILABLE,
+			            "the home region could not serve this in time");
 			return;
 		}
 	}
@@ -179,7 +183,7 @@ static void forward(struct request *r, int region) {
 		return;
 	}
 	struct http_header *fields =
-	    arena_alloc(http_exchange_arena(r->x), sizeof(*fields) * (HTTP1_HEADERS_MAX + 2));
+		arena_alloc(http_exchange_arena(r->x), sizeof(*fields) * (HTTP1_HEADERS_MAX + 2));
 	if (!fields) {
 		respond_problem(r, ERR_NO_MEMORY, "no memory for this request; try again later");
 		return;
@@ -187,24 +191,26 @@ static void forward(struct request *r, int region) {
 	int n = 0;
 	for (int i = 0; i < r->head->header_count; i++) {
 		const struct http_header *h = &r->head->headers[i];
-		if (h->id == FIELD_HOST || h->id == FIELD_EXPECT || !http1_header_forwards(r->head, h))
+		if (h->id == FIELD_HOST || h->id == FIELD_EXPECT ||
+		    !http1_header_forwards(r->head, h))
 			continue;
 		fields[n++] = *h;
 	}
 	fields[n++] = http_field("Holdfast-Forwarded", slice_str(e->here_name));
 	const struct node_address *to = &e->options.config->regions[region].http;
-	bool head = r->head->method == METHOD_HEAD; /* asked as GET: its length is then known here */
+	bool head =
+		r->head->method == METHOD_HEAD; /* asked as GET: its length is then known here */
 	r->call = (struct http_call){
-	    .host = to->host,
-	    .port = to->port,
-	    .method = head ? SLICE_LIT("GET") : r->head->method_text,
-	    .target = r->head->target,
-	    .fields = fields,
-	    .field_count = n,
-	    .body = http_exchange_body(r->x),
-	    .timeout_ns = r->deadline_ns - now,
-	    .done = call_done,
-	    .repeatable = r->repeatable,
+		.host = to->host,
+		.port = to->port,
+		.method = head ? SLICE_LIT("GET") : r->head->method_text,
+		.target = r->head->target,
+		.fields = fields,
+		.field_count = n,
+		.body = http_exchange_body(r->x),
+		.timeout_ns = r->deadline_ns - now,
+		.done = call_done,
+		.repeatable = r->repeatable,
 	};
 	r->call_region = region;
 	metric_inc(e->forwards);
@@ -225,15 +231,15 @@ void route(struct request *r) {
 	struct edge *e = r->edge;
 	world_update(e, r->cell);
 	struct decide_request ask = {
-	    .tenant = r->tenant,
-	    .here = e->here,
-	    .write = r->write,
-	    .forwarded = r->forwarded,
-	    .consistency = r->consistency,
-	    .bounded_ms = r->bounded_ms,
-	    .domain = r->domain,
-	    .method = r->head->method_text,
-	    .path = r->head->path,
+		.tenant = r->tenant,
+		.here = e->here,
+		.write = r->write,
+		.forwarded = r->forwarded,
+		.consistency = r->consistency,
+		.bounded_ms = r->bounded_ms,
+		.domain = r->domain,
+		.method = r->head->method_text,
+		.path = r->head->path,
 	};
 	decide(e->policy, &e->world, &ask, &r->decision);
 	metric_inc(e->verdicts[r->decision.verdict]);
@@ -247,12 +253,11 @@ void route(struct request *r) {
 		ASSERT(r->decision.allowed & (1ull << e->here));
 		r->serve(r);
 		return;
-	case VERDICT_FORWARD:
-		forward(r, r->decision.region);
-		return;
+	case VERDICT_FORWARD: forward(r, r->decision.region); return;
 	case VERDICT_HOLD:
 		hold(r, ERR_UNAVAILABLE,
-		     "the cell has no home now: a failover is under way or no copy may take over; nothing "
+		     "the cell has no home now: a failover is under way or no copy may take over; "
+		     "nothing "
 		     "happened, try again");
 		return;
 	case VERDICT_REFUSE:
@@ -265,7 +270,6 @@ void route(struct request *r) {
 		return;
 	}
 }
-
 
 void route_timer(void *arg) {
 	struct edge *e = arg;

@@ -5,9 +5,9 @@
  *
  * A value that is UTF-8 is given as text, another one as base64url. `cursor` is there when more
  * keys follow. The answer is bounded in keys and in bytes. */
-#include "edge/edge_private.h"
 #include "base/bytes.h"
 #include "base/parse.h"
+#include "edge/edge_private.h"
 #include "io/http_problem.h"
 
 #include <stdlib.h>
@@ -39,8 +39,8 @@ static enum err put_item(struct scan *s, struct slice key, const struct entry *e
 	enum err err = buf_append_str(&s->body, s->items ? ",\n{\"key\":" : "\n{\"key\":");
 	if (!err) err = http_json_string(&s->body, key);
 	if (!err)
-		err = buf_printf(&s->body, ",\"version\":\"%llu-%llu\",", (unsigned long long)e->epoch,
-		                 (unsigned long long)e->seq);
+		err = buf_printf(&s->body, ",\"version\":\"%llu-%llu\",",
+		                 (unsigned long long)e->epoch, (unsigned long long)e->seq);
 	if (err) return err;
 	if (utf8_valid(e->value)) {
 		err = buf_append_str(&s->body, "\"value\":");
@@ -58,7 +58,8 @@ static enum err put_item(struct scan *s, struct slice key, const struct entry *e
 static bool each(void *arg, struct slice key, const struct entry *e) {
 	struct scan *s = arg;
 	/* Expired ones cost time but give nothing: a walk over many is cut, the cursor goes on. */
-	if (s->items >= s->r->limit || s->body.len > SCAN_BODY_STOP || ++s->walked > SCAN_WALK_MAX) {
+	if (s->items >= s->r->limit || s->body.len > SCAN_BODY_STOP ||
+	    ++s->walked > SCAN_WALK_MAX) {
 		s->more = true;
 		return false;
 	}
@@ -99,15 +100,17 @@ void scan_serve(struct request *r) {
 	enum err err = buf_append_str(&s->body, "{\"items\":[");
 	if (!err)
 		err = host_store(e->options.host, r->cell)
-		          ->ops->scan(e->cells[r->cell].reader, &walk, &at);
+		              ->ops->scan(e->cells[r->cell].reader, &walk, &at);
 	if (!err) err = s->err;
 	if (!err) err = put_tail(s);
 	if (!err && r->consistency == CONSISTENCY_STRONG && !read_still_home(r))
-		route_again(r, ERR_NOT_HOME, "this region lost its lease on the cell while it read");
+		route_again(r, ERR_NOT_HOME,
+		            "this region lost its lease on the cell while it read");
 	else if (err == ERR_UNAVAILABLE)
 		route_again(r, err, "this region's copy is being rebuilt");
 	else if (err)
-		respond_problem(r, err, "the scan could not be finished; ask for fewer keys with limit=");
+		respond_problem(r, err,
+		                "the scan could not be finished; ask for fewer keys with limit=");
 	else
 		respond(r, 200, &at, NULL, "application/json", buf_slice(&s->body));
 	buf_done(&s->body);

@@ -8,9 +8,9 @@
  *    "events":[{"topic":"billing/invoices","value":"…"}]}
  *
  * Keys are domain/key. The answer: {"version":"3-121","added":{"billing/stock":41}}. */
-#include "edge/edge_private.h"
 #include "base/bytes.h"
 #include "base/parse.h"
+#include "edge/edge_private.h"
 #include "io/http_problem.h"
 
 #include <jansson.h>
@@ -26,7 +26,8 @@ struct tx {
 };
 
 #define TX_FAIL(tx, text, ...)                                                                     \
-	fault_set((tx)->fault, ERR_INVALID, "%s[%zu]: " text, (tx)->list, (tx)->index, ##__VA_ARGS__)
+	fault_set((tx)->fault, ERR_INVALID, "%s[%zu]: " text, (tx)->list, (tx)->index,             \
+	          ##__VA_ARGS__)
 
 void tx_done(struct request *r) {
 	if (r->json) json_decref(r->json);
@@ -40,8 +41,7 @@ static enum err tx_key(struct tx *t, const json_t *v, struct slice *out) {
 	struct slice domain = slice_cut(&rest, '/');
 	struct fault why;
 	enum err e = request_check_domain(domain, &why);
-	if (!e && rest.len == 0)
-		e = fault_set(&why, ERR_INVALID, "the key must be domain/key");
+	if (!e && rest.len == 0) e = fault_set(&why, ERR_INVALID, "the key must be domain/key");
 	if (!e) e = request_full_key(t->r, domain, rest, out, &why);
 	return e ? TX_FAIL(t, "%s", why.text) : ERR_OK;
 }
@@ -108,13 +108,16 @@ static enum err tx_put(struct tx *t, json_t *o, struct op *op) {
 	const json_t *ttl = json_object_get(o, "ttl");
 	if (e || !ttl) return e;
 	uint64_t ms;
-	if (!json_is_string(ttl) || parse_duration_ms(slice_str(json_string_value(ttl)), 1ull << 40, &ms))
-		return TX_FAIL(t, "ttl must be a duration such as \"12h\"");
+	if (!json_is_string(ttl) ||
+	    parse_duration_ms(slice_str(json_string_value(ttl)), REQUEST_TTL_MAX_MS, &ms) ||
+	    ms == 0)
+		return TX_FAIL(t, "ttl must be a duration from 1ms to 3650d, such as \"12h\"");
 	op->expires_ms = io_wall_ms(t->r->edge->io) + ms;
 	return ERR_OK;
 }
 
-static enum err tx_integer(struct tx *t, json_t *o, const char *name, int64_t absent, int64_t *out) {
+static enum err tx_integer(struct tx *t, json_t *o, const char *name, int64_t absent,
+                           int64_t *out) {
 	const json_t *v = json_object_get(o, name);
 	*out = absent;
 	if (!v) return ERR_OK;
@@ -143,7 +146,9 @@ static enum err tx_event(struct tx *t, json_t *o, struct event *ev) {
 	return e ? e : tx_value(t, o, &ev->body);
 }
 
-static int slice_order(const void *a, const void *b) { return slice_cmp(*(const struct slice *)a, *(const struct slice *)b); }
+static int slice_order(const void *a, const void *b) {
+	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
 
 /* No key twice among puts, deletes and adds: their order would matter and is not given. */
 static enum err tx_distinct(struct tx *t) {
@@ -160,17 +165,19 @@ static enum err tx_distinct(struct tx *t) {
 	return ERR_OK;
 }
 
-static size_t list_size(json_t *root, const char *name) { return json_array_size(json_object_get(root, name)); }
+static size_t list_size(json_t *root, const char *name) {
+	return json_array_size(json_object_get(root, name));
+}
+
+static const char *const tx_names[] = {"conditions", "put", "delete", "add", "events", NULL};
 
 static enum err tx_lists(struct tx *t, json_t *root) {
 	struct request *r = t->r;
 	struct proposal *p = &r->proposal;
-	static const char *const names[] = {"conditions", "put", "delete", "add", "events", NULL};
-	enum err e = tx_members(t, root, names);
-	for (int n = 0; !e && names[n]; n++) {
-		json_t *list = json_object_get(root, names[n]), *o;
-		t->list = names[n];
-		if (list && !json_is_array(list)) return TX_FAIL(t, "must be a list");
+	enum err e = ERR_OK;
+	for (int n = 0; !e && tx_names[n]; n++) {
+		json_t *list = json_object_get(root, tx_names[n]), *o;
+		t->list = tx_names[n];
 		json_array_foreach(list, t->index, o) {
 			switch (n) {
 			case 0: e = tx_condition(t, o, &r->conditions[p->condition_count++]); break;
@@ -194,13 +201,21 @@ static enum err tx_lists(struct tx *t, json_t *root) {
 
 static enum err tx_room(struct request *r, json_t *root, struct fault *fault) {
 	struct arena *a = http_exchange_arena(r->x);
-	size_t c = list_size(root, "conditions"), o = list_size(root, "put") + list_size(root, "delete");
+	size_t c = list_size(root, "conditions"),
+	       o = list_size(root, "put") + list_size(root, "delete");
 	size_t d = list_size(root, "add"), v = list_size(root, "events");
+	const char *name;
+	json_t *list;
+	json_object_foreach(root, name, list) if (!json_is_array(list)) return fault_set(
+		fault, ERR_INVALID, "transaction: '%.40s' must be a list", name);
 	if (c > TX_PARTS_MAX || o + d > TX_PARTS_MAX || v > TX_PARTS_MAX)
-		return fault_set(fault, ERR_TOO_LARGE, "at most %d conditions, %d changes and %d events fit",
+		return fault_set(fault, ERR_TOO_LARGE,
+		                 "at most %d conditions, %d changes and %d events fit",
 		                 TX_PARTS_MAX, TX_PARTS_MAX, TX_PARTS_MAX);
 	if (o + d + v == 0)
-		return fault_set(fault, ERR_INVALID, "the transaction changes nothing: give put, delete, add or events");
+		return fault_set(
+			fault, ERR_INVALID,
+			"the transaction changes nothing: give put, delete, add or events");
 	r->conditions = arena_alloc(a, (c + 1) * sizeof(*r->conditions));
 	r->ops = arena_alloc(a, (o + 1) * sizeof(*r->ops));
 	r->adds = arena_alloc(a, (d + 1) * sizeof(*r->adds));
@@ -208,7 +223,8 @@ static enum err tx_room(struct request *r, json_t *root, struct fault *fault) {
 	uint8_t *p;
 	if (!r->conditions || !r->ops || !r->adds || !r->events ||
 	    buf_reserve(&r->decoded, http_exchange_body(r->x).len, &p) != ERR_OK)
-		return fault_set(fault, ERR_NO_MEMORY, "no memory for this request; try again later");
+		return fault_set(fault, ERR_NO_MEMORY,
+		                 "no memory for this request; try again later");
 	return ERR_OK;
 }
 
@@ -218,17 +234,20 @@ enum err tx_read(struct request *r, struct fault *fault) {
 	buf_init(&r->decoded, body.len + 1);
 	json_t *root = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &where);
 	if (!root)
-		return fault_set(fault, ERR_INVALID, "the body is not JSON: line %d, column %d: %s", where.line,
-		                 where.column, where.text);
+		return fault_set(fault, ERR_INVALID, "the body is not JSON: line %d, column %d: %s",
+		                 where.line, where.column, where.text);
 	r->json = root;
 	struct tx t = {.r = r, .fault = fault, .list = "transaction"};
 	if (!json_is_object(root))
 		return fault_set(fault, ERR_INVALID, "the body must be a JSON object");
-	enum err e = tx_room(r, root, fault);
+	enum err e = tx_members(&t, root, tx_names);
+	if (!e) e = tx_room(r, root, fault);
 	return e ? e : tx_lists(&t, root);
 }
 
-void tx_serve(struct request *r) { write_propose(r); }
+void tx_serve(struct request *r) {
+	write_propose(r);
+}
 
 void tx_respond(struct request *r) {
 	const struct proposal *p = &r->proposal;
@@ -246,7 +265,10 @@ void tx_respond(struct request *r) {
 	if (!e) e = buf_append_str(&body, "}}\n");
 	struct position at = {.epoch = p->epoch, .seq = p->seq};
 	struct entry version = {.epoch = p->epoch, .seq = p->seq};
-	if (e) respond_problem(r, ERR_NO_MEMORY, "it happened, but there is no memory for the answer");
-	else respond(r, 200, &at, &version, "application/json", buf_slice(&body));
+	if (e)
+		respond_problem(r, ERR_NO_MEMORY,
+		                "it happened, but there is no memory for the answer");
+	else
+		respond(r, 200, &at, &version, "application/json", buf_slice(&body));
 	buf_done(&body);
 }

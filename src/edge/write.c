@@ -1,7 +1,7 @@
 /* PUT and DELETE of one key, and what all writes share: idempotency, proposing, and what
  * an outcome means for the client. */
-#include "edge/edge_private.h"
 #include "base/hash.h"
+#include "edge/edge_private.h"
 
 #include <stdio.h>
 
@@ -12,9 +12,17 @@ enum { IDEMPOTENCY_KEY_MAX = 128 };
 static void fingerprint(struct request *r, uint8_t out[SHA256_BYTES]) {
 	const struct http1_head *h = r->head;
 	struct slice nul = slice_of("", 1);
-	struct slice parts[] = {h->method_text, nul, h->path, nul, http1_header(h, FIELD_IF_MATCH), nul,
-	                        http1_header(h, FIELD_IF_NONE_MATCH), nul,
-	                        http1_header(h, FIELD_HOLDFAST_TTL), nul, http_exchange_body(r->x)};
+	struct slice parts[] = {h->method_text,
+	                        nul,
+	                        h->path,
+	                        nul,
+	                        http1_header(h, FIELD_IF_MATCH),
+	                        nul,
+	                        http1_header(h, FIELD_IF_NONE_MATCH),
+	                        nul,
+	                        http1_header(h, FIELD_HOLDFAST_TTL),
+	                        nul,
+	                        http_exchange_body(r->x)};
 	sha256(parts, sizeof(parts) / sizeof(parts[0]), out);
 }
 
@@ -42,7 +50,8 @@ static void precondition_problem(struct request *r) {
 	int i = r->proposal.failed_condition;
 	if (i >= 0)
 		snprintf(detail, sizeof(detail),
-		         "condition %d does not hold: the key has another version, or is or is not there",
+		         "condition %d does not hold: the key has another version, or is or is not "
+		         "there",
 		         i + 1);
 	else
 		snprintf(detail, sizeof(detail), "a bounded add would leave its bounds");
@@ -56,22 +65,28 @@ static void on_proposed(struct proposal *p) {
 	if (err == ERR_OK) {
 		struct position at = {.epoch = p->epoch, .seq = p->seq};
 		struct entry version = {.epoch = p->epoch, .seq = p->seq};
-		if (r->json) tx_respond(r);
-		else respond(r, 204, &at, &version, NULL, slice_of(NULL, 0));
+		if (r->json)
+			tx_respond(r);
+		else
+			respond(r, 204, &at, &version, NULL, slice_of(NULL, 0));
 	} else if (err == ERR_PRECONDITION) {
 		precondition_problem(r);
 	} else if (err == ERR_IDEMPOTENCY) {
-		respond_problem(r, err, "this Idempotency-Key was used for another request in the last day");
+		respond_problem(
+			r, err,
+			"this Idempotency-Key was used for another request in the last day");
 	} else if ((err == ERR_NOT_HOME || err == ERR_FENCED) && !closing) {
 		route_again(r, err, "the cell changed its home; nothing happened, try again");
 	} else if (err == ERR_OUTCOME_UNKNOWN && r->repeatable && !closing) {
 		route_again(r, err, "the cell changed its home while this was written");
 	} else if (err == ERR_OUTCOME_UNKNOWN) {
-		respond_problem(r, err,
-		                "the cell changed its home while this was written: it may or may not have "
-		                "happened. Read to find out; an Idempotency-Key makes a repeat safe");
+		respond_problem(
+			r, err,
+			"the cell changed its home while this was written: it may or may not have "
+			"happened. Read to find out; an Idempotency-Key makes a repeat safe");
 	} else if (err == ERR_NO_SPACE) {
-		respond_problem(r, err, "the disk of the home region is full; reads go on. Free some room");
+		respond_problem(r, err,
+		                "the disk of the home region is full; reads go on. Free some room");
 	} else {
 		respond_problem(r, err, NULL);
 	}
@@ -95,7 +110,8 @@ static enum err conditions(struct request *r, struct condition *c, const char **
 		c->key = r->full_key;
 		c->kind = slice_is(match, "*") ? CONDITION_EXISTS : CONDITION_VERSION;
 		*why = "If-Match takes one ETag as this service gave it, or *";
-		if (c->kind == CONDITION_VERSION && version_parse(match, &c->epoch, &c->seq) != ERR_OK)
+		if (c->kind == CONDITION_VERSION &&
+		    version_parse(match, &c->epoch, &c->seq) != ERR_OK)
 			return ERR_INVALID;
 		c++;
 		r->proposal.condition_count++;
@@ -130,10 +146,10 @@ void write_serve(struct request *r) {
 		return;
 	}
 	*r->ops = (struct op){
-	    .type = put ? OP_PUT : OP_DELETE,
-	    .key = r->full_key,
-	    .value = put ? body : slice_of(NULL, 0),
-	    .expires_ms = put && r->ttl_ms ? io_wall_ms(r->edge->io) + r->ttl_ms : 0,
+		.type = put ? OP_PUT : OP_DELETE,
+		.key = r->full_key,
+		.value = put ? body : slice_of(NULL, 0),
+		.expires_ms = put && r->ttl_ms ? io_wall_ms(r->edge->io) + r->ttl_ms : 0,
 	};
 	r->proposal.ops = r->ops;
 	r->proposal.op_count = 1;

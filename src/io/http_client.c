@@ -3,8 +3,8 @@
 #include "io/http_client.h"
 #include "base/assert.h"
 
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { FIELDS_MAX = 64 };
 static const uint64_t TICK_NS = 10000000;
@@ -84,10 +84,12 @@ static void conn_send(struct http_client_conn *c) {
 	char host[280];
 	snprintf(host, sizeof(host), "%s:%u", c->host->name, c->host->port);
 	fields[0] = (struct http_header){.name = SLICE_LIT("Host"), .value = slice_str(host)};
-	if (call->field_count) memcpy(fields + 1, call->fields, (size_t)call->field_count * sizeof(*fields));
-	bool has_body = call->body.len || slice_is(call->method, "PUT") || slice_is(call->method, "POST");
-	struct http1_framing framing = {has_body ? HTTP1_BODY_LENGTH : HTTP1_BODY_NONE, call->body.len,
-	                                HTTP1_DEFAULT};
+	if (call->field_count)
+		memcpy(fields + 1, call->fields, (size_t)call->field_count * sizeof(*fields));
+	bool has_body =
+		call->body.len || slice_is(call->method, "PUT") || slice_is(call->method, "POST");
+	struct http1_framing framing = {has_body ? HTTP1_BODY_LENGTH : HTTP1_BODY_NONE,
+	                                call->body.len, HTTP1_DEFAULT};
 	buf_reset(&cl->scratch);
 	http1_head_init(&c->head, HTTP1_RESPONSE, HTTP1_HEAD_BYTES_DEFAULT);
 	c->in_body = c->got_bytes = false;
@@ -239,7 +241,7 @@ static void on_connect(void *arg, struct io_conn *io, enum err err) {
 		size_t ends = list_empty(&h->busy) && list_empty(&h->idle) ? h->waiting.count : 1;
 		while (ends-- && !list_empty(&h->waiting)) {
 			struct http_call *call =
-			    CONTAINER_OF(list_first(&h->waiting), struct http_call, wait);
+				CONTAINER_OF(list_first(&h->waiting), struct http_call, wait);
 			call_end(h->client, call, ERR_UNAVAILABLE, NULL, slice_of(NULL, 0));
 		}
 		host_serve(h);
@@ -275,7 +277,7 @@ static bool conn_new(struct http_client_host *h) {
 
 static size_t host_connecting(const struct http_client_host *h) {
 	size_t n = 0;
-	LIST_EACH(&h->busy, node)
+	LIST_EACH (&h->busy, node)
 		n += CONTAINER_OF(node, struct http_client_conn, node)->connecting != NULL;
 	return n;
 }
@@ -284,8 +286,9 @@ static size_t host_connecting(const struct http_client_host *h) {
 static void host_serve(struct http_client_host *h) {
 	while (!list_empty(&h->waiting) && !list_empty(&h->idle)) {
 		struct http_client_conn *c =
-		    CONTAINER_OF(h->idle.head.prev, struct http_client_conn, node);
-		struct http_call *call = CONTAINER_OF(list_pop_front(&h->waiting), struct http_call, wait);
+			CONTAINER_OF(h->idle.head.prev, struct http_client_conn, node);
+		struct http_call *call =
+			CONTAINER_OF(list_pop_front(&h->waiting), struct http_call, wait);
 		list_remove(&h->idle, &c->node);
 		list_push_back(&h->busy, &c->node);
 		call->waiting = false;
@@ -300,14 +303,14 @@ static void host_serve(struct http_client_host *h) {
 		if (!conn_new(h)) break;
 	}
 	if (list_empty(&h->busy)) /* nobody will come for them */
-		LIST_EACH(&h->waiting, n)
+		LIST_EACH (&h->waiting, n)
 			call_fail_later(h->client, CONTAINER_OF(n, struct http_call, wait),
 			                ERR_UNAVAILABLE);
 }
 
 /* Hosts are those of the configuration: few, and kept. */
 static struct http_client_host *host_find(struct http_client *cl, const char *name, uint16_t port) {
-	LIST_EACH(&cl->hosts, n) {
+	LIST_EACH (&cl->hosts, n) {
 		struct http_client_host *h = CONTAINER_OF(n, struct http_client_host, node);
 		if (h->port == port && strcmp(h->name, name) == 0) return h;
 	}
@@ -341,9 +344,9 @@ static void call_give_up(struct http_client *cl, struct http_call *call, enum er
 }
 
 static void hosts_trim(struct http_client *cl, uint64_t now) {
-	LIST_EACH(&cl->hosts, n) {
+	LIST_EACH (&cl->hosts, n) {
 		struct http_client_host *h = CONTAINER_OF(n, struct http_client_host, node);
-		LIST_EACH(&h->idle, m) {
+		LIST_EACH (&h->idle, m) {
 			struct http_client_conn *c = CONTAINER_OF(m, struct http_client_conn, node);
 			if (now - c->idle_since_ns > cl->options.idle_ns) conn_free(c, &h->idle);
 		}
@@ -352,8 +355,9 @@ static void hosts_trim(struct http_client *cl, uint64_t now) {
 
 static bool client_quiet(const struct http_client *cl) {
 	if (!list_empty(&cl->calls)) return false;
-	LIST_EACH(&cl->hosts, n)
-		if (!list_empty(&CONTAINER_OF(n, struct http_client_host, node)->idle)) return false;
+	LIST_EACH (&cl->hosts, n)
+		if (!list_empty(&CONTAINER_OF(n, struct http_client_host, node)->idle))
+			return false;
 	return true;
 }
 
@@ -365,7 +369,7 @@ static void on_tick(void *arg) {
 	bool again = true;
 	while (again) {
 		again = false;
-		LIST_EACH(&cl->calls, n) {
+		LIST_EACH (&cl->calls, n) {
 			struct http_call *call = CONTAINER_OF(n, struct http_call, node);
 			if (!call->err && now < call->deadline_ns) continue;
 			call_give_up(cl, call, call->err ? call->err : ERR_DEADLINE);
@@ -441,7 +445,8 @@ void http_call_cancel(struct http_client *cl, struct http_call *call) {
 void http_client_free(struct http_client *cl) {
 	if (!cl) return;
 	while (!list_empty(&cl->calls)) {
-		struct http_call *call = CONTAINER_OF(list_first(&cl->calls), struct http_call, node);
+		struct http_call *call =
+			CONTAINER_OF(list_first(&cl->calls), struct http_call, node);
 		struct http_client_conn *c = call->conn;
 		if (c) conn_free(c, &call->to->busy);
 		call->conn = NULL;
@@ -449,10 +454,10 @@ void http_client_free(struct http_client *cl) {
 	}
 	while (!list_empty(&cl->hosts)) {
 		struct http_client_host *h =
-		    CONTAINER_OF(list_pop_front(&cl->hosts), struct http_client_host, node);
-		LIST_EACH(&h->idle, n)
+			CONTAINER_OF(list_pop_front(&cl->hosts), struct http_client_host, node);
+		LIST_EACH (&h->idle, n)
 			conn_free(CONTAINER_OF(n, struct http_client_conn, node), &h->idle);
-		LIST_EACH(&h->busy, n)
+		LIST_EACH (&h->busy, n)
 			conn_free(CONTAINER_OF(n, struct http_client_conn, node), &h->busy);
 		free(h);
 	}

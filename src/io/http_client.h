@@ -25,7 +25,7 @@ struct http_call {
 	const struct http_header *fields; /* Host and framing are written here */
 	int field_count;
 	struct slice body;
-	uint64_t timeout_ns;   /* for everything, waiting included; 0: 30 s */
+	uint64_t timeout_ns; /* for everything, waiting included; 0: 30 s */
 	/* Called once, never before http_call_start returns. head and body borrowed, NULL/empty on
 	 * error:
 	 *   ERR_UNAVAILABLE      nothing was sent: safe to try elsewhere

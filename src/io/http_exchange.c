@@ -1,20 +1,34 @@
 /* Responses of the HTTP/1.1 server. Framing, Date and Connection are decided here and
  * nowhere else. */
-#include "io/http_server_private.h"
 #include "base/assert.h"
+#include "io/http_server_private.h"
 
 #include <stdio.h>
 #include <time.h>
 
 enum { FIELDS_MAX = HTTP1_HEADERS_MAX + 16, STREAM_PENDING_BYTES = 1 << 20 };
 
-const struct http1_head *http_exchange_head(const struct http_exchange *x) { return &x->head; }
-struct slice http_exchange_body(const struct http_exchange *x) { return x->body; }
-struct arena *http_exchange_arena(struct http_exchange *x) { return &x->arena; }
-void *http_exchange_memo(struct http_exchange *x) { return x->conn->memo; }
-void http_exchange_close_after(struct http_exchange *x) { x->conn->close_after = true; }
-bool http_exchange_aborted(const struct http_exchange *x) { return x->conn->state == CONN_GONE; }
-bool http_exchange_half_closed(const struct http_exchange *x) { return x->conn->peer_ended; }
+const struct http1_head *http_exchange_head(const struct http_exchange *x) {
+	return &x->head;
+}
+struct slice http_exchange_body(const struct http_exchange *x) {
+	return x->body;
+}
+struct arena *http_exchange_arena(struct http_exchange *x) {
+	return &x->arena;
+}
+void *http_exchange_memo(struct http_exchange *x) {
+	return x->conn->memo;
+}
+void http_exchange_close_after(struct http_exchange *x) {
+	x->conn->close_after = true;
+}
+bool http_exchange_aborted(const struct http_exchange *x) {
+	return x->conn->state == CONN_GONE;
+}
+bool http_exchange_half_closed(const struct http_exchange *x) {
+	return x->conn->peer_ended;
+}
 const char *http_exchange_peer(const struct http_exchange *x) {
 	return x->conn->io ? io_conn_peer(x->conn->io) : "";
 }
@@ -32,7 +46,9 @@ static struct slice server_date(struct http_server *s) {
 	return slice_str(s->date);
 }
 
-static bool bodiless(int status) { return status < 200 || status == 204 || status == 304; }
+static bool bodiless(int status) {
+	return status < 200 || status == 204 || status == 304;
+}
 
 /* Encodes the head into the server's scratch buffer. */
 static enum err encode_head(struct http_exchange *x, int status, struct http1_framing framing,
@@ -42,8 +58,10 @@ static enum err encode_head(struct http_exchange *x, int status, struct http1_fr
 	ASSERT(count < FIELDS_MAX);
 	if (count) memcpy(all, fields, (size_t)count * sizeof(*fields));
 	all[count] = http_field("Date", server_date(s));
-	if (x->conn->close_after) framing.connection = HTTP1_CLOSE;
-	else if (x->head.minor == 0) framing.connection = HTTP1_KEEP_ALIVE;
+	if (x->conn->close_after)
+		framing.connection = HTTP1_CLOSE;
+	else if (x->head.minor == 0)
+		framing.connection = HTTP1_KEEP_ALIVE;
 	buf_reset(&s->scratch);
 	return http1_encode_response(&s->scratch, status, framing, all, count + 1);
 }
@@ -73,8 +91,12 @@ void http_respond(struct http_exchange *x, int status, const struct http_header 
 			framing.body = HTTP1_BODY_LENGTH;
 			e = encode_head(x, status, framing, NULL, 0);
 		}
-		if (e) c->close_after = true;
-		else respond_write(x, x->head.method == METHOD_HEAD || bodiless(status) ? slice_of(NULL, 0) : body);
+		if (e)
+			c->close_after = true;
+		else
+			respond_write(x, x->head.method == METHOD_HEAD || bodiless(status)
+			                         ? slice_of(NULL, 0)
+			                         : body);
 	}
 	conn_finished(c, status);
 }
@@ -105,8 +127,8 @@ enum err http_respond_data(struct http_exchange *x, struct slice data) {
 	if (data.len == 0 || x->head.method == METHOD_HEAD) return ERR_OK;
 	if (!x->chunked) return io_conn_write(c->io, &data, 1);
 	char line[HTTP1_CHUNK_HEAD_BYTES];
-	struct slice parts[3] = {{(uint8_t *)line, http1_chunk_head(data.len, line)}, data,
-	                         HTTP1_CHUNK_END};
+	struct slice parts[3] = {
+		{(uint8_t *)line, http1_chunk_head(data.len, line)}, data, HTTP1_CHUNK_END};
 	return io_conn_write(c->io, parts, 3);
 }
 

@@ -4,19 +4,19 @@
  * A request's bytes stay where they are in conn->in from the moment its head is whole
  * until it has been responded to, because the head's slices point there; whatever arrives
  * meanwhile waits in conn->more. */
-#include "io/http_server_private.h"
 #include "base/assert.h"
 #include "io/http_problem.h"
+#include "io/http_server_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
 	SPARE_EXCHANGES = 64,
-	IN_KEEP_BYTES = 4096,      /* an idle connection keeps at most this much */
-	MORE_PAUSE_BYTES = 65536,  /* pipelined beyond this: stop reading */
-	CHOKED_BYTES = 65536,      /* answered but not taken by the client: no further request */
-	BODIES_MAX = 64,           /* memory for so many bodies of the greatest size, in all */
+	IN_KEEP_BYTES = 4096,     /* an idle connection keeps at most this much */
+	MORE_PAUSE_BYTES = 65536, /* pipelined beyond this: stop reading */
+	CHOKED_BYTES = 65536,     /* answered but not taken by the client: no further request */
+	BODIES_MAX = 64,          /* memory for so many bodies of the greatest size, in all */
 	EXCHANGE_ARENA_BYTES = 1 << 20,
 	BODY_GRACE_MS = 5000,
 };
@@ -104,7 +104,8 @@ void conn_reject(struct http_conn *c, enum err code, const char *detail) {
 	if (http_problem_render(&body, code, detail, NULL) == ERR_OK) {
 		struct http1_framing framing = {HTTP1_BODY_LENGTH, body.len, HTTP1_CLOSE};
 		buf_reset(&s->scratch);
-		if (http1_encode_response(&s->scratch, err_http_status(code), framing, &type, 1) == ERR_OK) {
+		if (http1_encode_response(&s->scratch, err_http_status(code), framing, &type, 1) ==
+		    ERR_OK) {
 			struct slice parts[2] = {buf_slice(&s->scratch), buf_slice(&body)};
 			io_conn_set_limit(c->io, SIZE_MAX / 8); /* small, and the last */
 			IGNORE(io_conn_write(c->io, parts, 2)); /* it is closed next, either way */
@@ -162,8 +163,10 @@ static enum err body_take(struct http_exchange *x, struct slice in, size_t *used
 
 static void reject_body(struct http_conn *c, enum err e) {
 	const struct http1_body *b = &c->x->decoder;
-	if (b->rule) reject_rule(c, b->rule, b->fault_offset);
-	else conn_reject(c, e, "there is no memory for this body now; try again later");
+	if (b->rule)
+		reject_rule(c, b->rule, b->fault_offset);
+	else
+		conn_reject(c, e, "there is no memory for this body now; try again later");
 }
 
 /* A head is whole: sets the body up. True when the request is complete. */
@@ -232,8 +235,10 @@ static void conn_flow(struct http_conn *c) {
 	bool pause = c->choked || (c->state == CONN_BUSY && ahead > MORE_PAUSE_BYTES);
 	if (pause == c->paused) return;
 	c->paused = pause;
-	if (pause) io_conn_pause(c->io);
-	else io_conn_resume(c->io);
+	if (pause)
+		io_conn_pause(c->io);
+	else
+		io_conn_resume(c->io);
 }
 
 /* Handles requests for as long as whole ones are here and are answered at once. */
@@ -259,8 +264,7 @@ static void conn_body_data(struct http_conn *c, struct slice data) {
 		reject_body(c, e);
 		return;
 	}
-	if (used < data.len &&
-	    buf_append(&c->more, data.ptr + used, data.len - used) != ERR_OK) {
+	if (used < data.len && buf_append(&c->more, data.ptr + used, data.len - used) != ERR_OK) {
 		conn_reject(c, ERR_TOO_LARGE, "too much was sent ahead");
 		return;
 	}
@@ -281,9 +285,7 @@ static void on_data(void *arg, struct slice data) {
 		}
 		conn_advance(c);
 		return;
-	case CONN_BODY:
-		conn_body_data(c, data);
-		return;
+	case CONN_BODY: conn_body_data(c, data); return;
 	case CONN_BUSY:
 		if (buf_append_slice(&c->more, data) != ERR_OK) {
 			conn_close(c, false);
@@ -291,8 +293,7 @@ static void on_data(void *arg, struct slice data) {
 		}
 		conn_flow(c);
 		return;
-	case CONN_GONE:
-		return;
+	case CONN_GONE: return;
 	}
 }
 
@@ -312,8 +313,10 @@ static void on_drain(void *arg) {
 	struct http_conn *c = arg;
 	if (!c->choked) return;
 	c->choked = false;
-	if (c->close_after) conn_close(c, true);
-	else conn_advance(c);
+	if (c->close_after)
+		conn_close(c, true);
+	else
+		conn_advance(c);
 }
 
 void conn_finished(struct http_conn *c, int status) {
@@ -372,7 +375,7 @@ static void conn_check(struct http_conn *c, uint64_t now) {
 static void on_sweep(void *arg) {
 	struct http_server *s = arg;
 	uint64_t now = io_loop_ns(s->io);
-	LIST_EACH(&s->conns, n) conn_check(CONTAINER_OF(n, struct http_conn, node), now);
+	LIST_EACH (&s->conns, n) conn_check(CONTAINER_OF(n, struct http_conn, node), now);
 	io_timer_start(s->sweep, SWEEP_NS);
 }
 
@@ -395,7 +398,8 @@ static void on_accept(void *arg, struct io_conn *io) {
 	metric_add(s->connections, 1);
 	io_conn_open(io, &handler, c);
 	if (s->conns.count > s->options.limits.connections_max)
-		conn_reject(c, ERR_OVERLOADED, "too many connections to this region; try again later");
+		conn_reject(c, ERR_OVERLOADED,
+		            "too many connections to this region; try again later");
 }
 
 /* --- the server ---------------------------------------------------------------------- */
@@ -417,9 +421,8 @@ static void server_metrics(struct http_server *s, const char *name, struct regis
 	}
 }
 
-enum err http_server_new(struct io *io, const struct http_server_options *options,
-                         const char *host, uint16_t port, struct http_server **out,
-                         struct fault *fault) {
+enum err http_server_new(struct io *io, const struct http_server_options *options, const char *host,
+                         uint16_t port, struct http_server **out, struct fault *fault) {
 	struct http_server *s = calloc(1, sizeof(*s));
 	if (!s) return fault_set(fault, ERR_NO_MEMORY, "no memory for a server");
 	s->io = io;
@@ -439,14 +442,16 @@ enum err http_server_new(struct io *io, const struct http_server_options *option
 	return ERR_OK;
 }
 
-uint16_t http_server_port(const struct http_server *s) { return io_listener_port(s->listener); }
+uint16_t http_server_port(const struct http_server *s) {
+	return io_listener_port(s->listener);
+}
 
 void http_server_free(struct http_server *s) {
 	if (!s) return;
 	if (s->listener) io_listener_close(s->listener);
 	s->listener = NULL;
 	io_timer_free(s->sweep);
-	LIST_EACH(&s->conns, n) conn_close(CONTAINER_OF(n, struct http_conn, node), false);
+	LIST_EACH (&s->conns, n) conn_close(CONTAINER_OF(n, struct http_conn, node), false);
 	s->freed = true;
 	server_release(s);
 }

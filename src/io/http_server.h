@@ -17,16 +17,17 @@ struct http_exchange;
 struct http_limits {
 	uint64_t connections_max; /* per loop; further ones are answered 503 and closed */
 	uint64_t head_max_bytes, body_max_bytes;
-	uint64_t header_time_ms;  /* from the first byte of a head to its last; else 408 */
-	uint64_t idle_time_ms;    /* between requests; then closed */
-	uint64_t body_rate_floor_bytes; /* bytes/s a body must arrive with after 5 s of grace; else 408 */
+	uint64_t header_time_ms; /* from the first byte of a head to its last; else 408 */
+	uint64_t idle_time_ms;   /* between requests; then closed */
+	uint64_t
+		body_rate_floor_bytes; /* bytes/s a body must arrive with after 5 s of grace; else 408 */
 };
 struct http_server_options {
 	struct http_limits limits;
 	/* A whole request is here. Answer now or later with http_respond…, exactly once. */
 	void (*on_request)(void *arg, struct http_exchange *x);
 	void *arg;
-	const char *name;          /* label in metrics: "http", "admin" */
+	const char *name; /* label in metrics: "http", "admin" */
 	struct registry *registry;
 };
 MUST enum err http_server_new(struct io *io, const struct http_server_options *options,

@@ -18,12 +18,12 @@ struct http_server {
 	struct list conns;
 	struct http_exchange *spare; /* a few kept, so that a request costs no malloc of its head */
 	int spare_count;
-	struct buf scratch;          /* one response head at a time */
+	struct buf scratch; /* one response head at a time */
 	uint64_t date_s;
 	char date[32];
 	bool freed;
-	size_t live;                 /* conns allocated, gone ones included */
-	size_t body_bytes;           /* memory of all bodies that did not fit beside their head */
+	size_t live;       /* conns allocated, gone ones included */
+	size_t body_bytes; /* memory of all bodies that did not fit beside their head */
 	struct metric *connections, *requests, *rejected, *by_class[6];
 	struct histogram *duration;
 };
@@ -34,10 +34,10 @@ struct http_conn {
 	struct io_conn *io;
 	enum conn_state state;
 	bool dispatching, close_after, peer_ended, paused;
-	bool owned;      /* the handler has the request: not freed before it has answered */
-	bool choked;     /* the client does not take its answers: no further request until it does */
-	size_t unsent;   /* when last looked at: does it take any? */
-	struct buf in;   /* bytes of the current request, then of pipelined ones */
+	bool owned;    /* the handler has the request: not freed before it has answered */
+	bool choked;   /* the client does not take its answers: no further request until it does */
+	size_t unsent; /* when last looked at: does it take any? */
+	struct buf in; /* bytes of the current request, then of pipelined ones */
 	struct buf more; /* what arrived while `in` must not move */
 	size_t used;     /* of `in` by the current request, once it is whole */
 	uint64_t since_ns, body_received;

@@ -20,7 +20,8 @@ static enum err refuse(const char **detail, const char *why) {
 enum err identity_find(const struct policy *p, struct slice authorization,
                        struct identity_memo *memo, int *tenant, const char **detail) {
 	if (authorization.len == 0)
-		return refuse(detail, "send 'Authorization: Bearer KEY' with an API key of the tenant");
+		return refuse(detail,
+		              "send 'Authorization: Bearer KEY' with an API key of the tenant");
 	if (memo->len == authorization.len && memo->policy_stamp == policy_stamp(p) &&
 	    slice_eq_secret(authorization, slice_of(memo->text, memo->len))) {
 		*tenant = memo->tenant;
@@ -36,8 +37,7 @@ enum err identity_find(const struct policy *p, struct slice authorization,
 	uint8_t digest[SHA256_BYTES];
 	sha256(&key, 1, digest);
 	int found = policy_find_key(p, digest);
-	if (found < 0)
-		return refuse(detail, "no tenant has this API key; was it rotated?");
+	if (found < 0) return refuse(detail, "no tenant has this API key; was it rotated?");
 	*tenant = found;
 	if (authorization.len <= sizeof(memo->text)) {
 		memo->policy_stamp = policy_stamp(p);

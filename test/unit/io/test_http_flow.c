@@ -25,8 +25,10 @@ static void slow_answers_to_much_that_is_pipelined(void **state) {
 	io_conn_set_limit(r.conn, 8 << 20);
 	w.stop_at_kept = 1;
 	for (int i = 0; i < COUNT; i++)
-		raw_send(&r, "GET /later HTTP/1.1\r\n" HOST "X-Filler: 0123456789012345678901234567890123456789"
-		             "0123456789012345678901234567890123456789012345678901234567890123456789012345\r\n\r\n");
+		raw_send(&r, "GET /later HTTP/1.1\r\n" HOST
+		             "X-Filler: 0123456789012345678901234567890123456789"
+		             "012345678901234567890123456789012345678901234567890123456789012345678"
+		             "9012345\r\n\r\n");
 	for (int i = 0; i < COUNT; i++) {
 		while (w.kept_count == 0 && !r.ended) port_run(w.p);
 		assert_int_equal(w.kept_count, 1);
@@ -52,7 +54,8 @@ static void answers_that_are_not_taken_hold_up_the_next(void **state) {
 	memset(body, 'x', BODY_BYTES);
 	io_conn_set_limit(r.conn, 16 << 20);
 	io_conn_pause(r.conn);
-	snprintf(head, sizeof head, "PUT /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", BODY_BYTES);
+	snprintf(head, sizeof head, "PUT /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n",
+	         BODY_BYTES);
 	for (int i = 0; i < COUNT; i++) {
 		raw_send(&r, head);
 		raw_send(&r, body);
@@ -81,7 +84,8 @@ static void who_takes_nothing_is_closed(void **state) {
 	memset(body, 'x', WEB_BODY_MAX);
 	io_conn_set_limit(r.conn, 16 << 20);
 	io_conn_pause(r.conn);
-	snprintf(head, sizeof head, "PUT /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", WEB_BODY_MAX);
+	snprintf(head, sizeof head, "PUT /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n",
+	         WEB_BODY_MAX);
 	for (int i = 0; i < COUNT; i++) {
 		raw_send(&r, head);
 		raw_send(&r, body);
