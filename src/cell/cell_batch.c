@@ -66,7 +66,7 @@ void batch_free_all(struct cell *c) {
 
 /* --- appends ---------------------------------------------------------------------------- */
 
-void batch_submit(struct cell *c, struct batch *b) {
+void batch_submit(struct cell *c, struct batch *b, uint64_t epoch) {
 	b->last_seq = c->tail.seq;
 	b->doomed = false;
 	c->inflight_bytes += b->bytes.len;
@@ -81,7 +81,7 @@ void cell_flush(struct cell *c) {
 	c->flush_owed = b && c->appends.count >= APPENDS_MAX;
 	if (!b || c->flush_owed) return;
 	c->gathering = NULL;
-	batch_submit(c, b);
+	batch_submit(c, b, c->epoch);
 }
 
 const struct batch *batch_with(const struct cell *c, uint64_t first_seq) {

@@ -120,7 +120,7 @@ static void records(struct cell *c, const struct frame *frame) {
 	}
 	b->first_seq = c->tail.seq + 1;
 	c->tail = end;
-	batch_submit(c, b);
+	batch_submit(c, b, frame->epoch);
 }
 
 static void heartbeat(struct cell *c, const struct frame *frame) {

@@ -118,7 +118,7 @@ static void start_append(struct cell *c) {
 		return cell_fence(c, "begin the epoch", err);
 	}
 	c->start_seq = c->tail.seq;
-	batch_submit(c, b);
+	batch_submit(c, b, c->epoch);
 }
 
 static void starting(struct cell *c) {

@@ -289,7 +289,8 @@ void cell_outbox_drain(struct cell *c);
 
 /* --- cell_batch.c --- */
 struct batch *batch_take(struct cell *c); /* NULL: no memory */
-void batch_submit(struct cell *c, struct batch *b); /* bytes end at c->tail */
+/* Its bytes end at c->tail; epoch: whose word it is appended on. */
+void batch_submit(struct cell *c, struct batch *b, uint64_t epoch);
 void batch_drop(struct cell *c, struct batch *b);
 void batch_reap(struct cell *c);
 void batch_free_all(struct cell *c);
