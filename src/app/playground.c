@@ -96,14 +96,21 @@ static bool reap(const struct place *p, pid_t pids[], bool stopping) {
 	return fine;
 }
 
-static bool region_ready(struct client *c, int region) {
-	struct client_request r = {
-		.method = "GET", .target = "/readyz", .first = region, .only_first = true};
+static bool region_says(struct client *c, int region, const char *target, const char *but_not) {
+	struct client_request r = {.method = "GET", .target = target, .first = region, .only_first = true};
 	struct client_answer a;
 	struct fault fault;
 	bool ready = client_send(c, &r, &a, &fault) == ERR_OK && a.status == 200;
+	struct slice body = buf_slice(&a.body);
+	if (ready && but_not) ready = memmem(body.ptr, body.len, but_not, strlen(but_not)) == NULL;
 	client_answer_done(&a);
 	return ready;
+}
+
+/* It serves, and no cell still waits for its copies: who kills a region at once sees a failover. */
+static bool region_ready(struct client *c, int region) {
+	return region_says(c, region, "/readyz", NULL) &&
+	       region_says(c, region, "/admin/v1/status", "\"degraded\":true");
 }
 
 static bool wait_ready(const struct place *p, pid_t pids[]) {
