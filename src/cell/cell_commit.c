@@ -50,7 +50,7 @@ uint32_t commit_lag_ms(const struct cell *c, int replica) {
 /* --- commit ------------------------------------------------------------------------------------ */
 
 /* The seq that k copies have durable, this one included. */
-static uint64_t quorum_seq(const struct cell *c) {
+uint64_t commit_quorum(const struct cell *c) {
 	uint64_t seqs[CELL_REPLICAS_MAX];
 	for (int r = 0; r < c->n; r++) {
 		const struct copy *k = &c->copy[r];
@@ -75,7 +75,7 @@ void commit_advance(struct cell *c) {
 		if (k->state != COPY_STREAMING || k->durable_seq >= c->last.seq) continue;
 		if (!k->mark_seq) lag_measure(c, k);
 	}
-	uint64_t seq = quorum_seq(c);
+	uint64_t seq = commit_quorum(c);
 	if (seq < c->start_seq && !MUTANT(BARRIER)) return;
 	if (seq > c->committed) c->committed = seq;
 }

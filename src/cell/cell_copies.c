@@ -34,22 +34,29 @@ static int possible_count(const struct cell *c) {
  * by the rules below. */
 void copies_begin(struct cell *c) {
 	c->raise_seq = 0;
+	c->put_asked = false;
 	c->copies = c->placement.copies ? (int)c->placement.copies : wanted(c);
 	if (c->copies > c->n) c->copies = c->n;
 	for (int r = 0; r < c->n; r++) c->copy[r].progress_ns = c->now;
 }
 
 static void lower(struct cell *c, int to) {
-	if (c->raise_seq) {
-		/* Raising did not come to its end; what is recorded is lower already. */
+	if (c->raise_seq && !c->put_asked) {
+		/* Raising did not come to its end; what is recorded is lower already. Once its record
+		 * was asked for it may be there, whatever we were told: then only a record lowers. */
 		c->raise_seq = 0;
 		c->copies = (int)c->placement.copies;
 		return;
 	}
-	bool at_once = c->role == CELL_STARTING; /* recorded when active, acknowledged after that */
-	if (!at_once && !place_put(c, PLACEMENT_ACTIVE, (uint32_t)to)) return;
-	cell_tell(c, LOG_WARN, "degrading: %d of %d copies acknowledge", to, c->copies);
-	if (at_once) c->copies = to;
+	if (c->role == CELL_STARTING) {
+		/* Recorded when active, and nothing is acknowledged before that. */
+		if (c->put_asked) return;
+		c->copies = to;
+	} else if (!place_put(c, PLACEMENT_ACTIVE, (uint32_t)to)) {
+		return;
+	}
+	c->raise_seq = 0;
+	cell_tell(c, LOG_WARN, "degrading: %d copies acknowledge", to);
 }
 
 static void degrade_check(struct cell *c) {
@@ -66,8 +73,9 @@ static void degrade_check(struct cell *c) {
 
 static void raise_check(struct cell *c) {
 	if (c->raise_seq) {
-		if (c->committed >= c->raise_seq && c->role == CELL_HOME)
-			place_put(c, PLACEMENT_ACTIVE, (uint32_t)c->copies);
+		/* What was committed before was so under the old k: it must be on as many now. */
+		if (commit_quorum(c) >= c->raise_seq && c->role == CELL_HOME)
+			c->put_asked |= place_put(c, PLACEMENT_ACTIVE, (uint32_t)c->copies);
 		return;
 	}
 	int ready = 1;
@@ -81,6 +89,7 @@ static void raise_check(struct cell *c) {
 	if (ready <= c->copies) return;
 	c->copies = ready < wanted(c) ? ready : wanted(c);
 	c->raise_seq = c->last.seq;
+	c->put_asked = false;
 	cell_tell(c, LOG_INFO, "%d copies acknowledge again", c->copies);
 }
 

@@ -164,7 +164,7 @@ static void fetch_go_on(struct cell *c) {
 static void start_go_on(struct cell *c) {
 	if (!c->start_seq) return start_append(c);
 	if (c->applied.seq < c->start_seq) return;
-	place_put(c, PLACEMENT_ACTIVE, (uint32_t)c->copies);
+	c->put_asked |= place_put(c, PLACEMENT_ACTIVE, (uint32_t)c->copies);
 }
 
 void promote_go_on(struct cell *c) {

@@ -239,7 +239,8 @@ struct cell {
 	uint64_t fetch_until_ns;
 	uint64_t start_seq, start_retry_ns, starting_ns, recovered_seq;
 	int copies;              /* k in force here: placement.copies or, while raising, more */
-	uint64_t raise_seq;      /* raising: recorded once this is committed; 0: not raising */
+	bool put_asked;          /* a record of `copies` was asked for: it may be there */
+	uint64_t raise_seq;      /* raising: recorded once k copies have this; 0: not raising */
 	struct copy copy[CELL_REPLICAS_MAX];
 	uint64_t released_seq;
 	uint8_t epoch_table[EPOCHS_MAX * 16]; /* of a SNAPSHOT_BEGIN in this step */
@@ -322,6 +323,7 @@ void serve_records(struct cell *c, int replica, struct slice bytes, uint64_t las
 void commit_ack(struct cell *c, int replica, const struct frame *f);
 void commit_durable(struct cell *c, int replica, uint64_t seq);
 void commit_advance(struct cell *c);
+uint64_t commit_quorum(const struct cell *c); /* the seq that k copies have */
 void commit_heartbeats(struct cell *c);
 uint32_t commit_lag_ms(const struct cell *c, int replica);
 

@@ -331,7 +331,9 @@ void disk_crash(struct world *w, int node, bool power) {
 void disk_checkpoint(struct world *w, int node) {
 	struct disk *d = &w->nodes[node].disk;
 	view_copy(&d->checkpoint, &d->view);
-	size_t drop = d->view.at.seq + 1 > d->first_seq ? d->view.at.seq + 1 - d->first_seq : 0;
+	/* In a sync cell what is applied is committed; elsewhere only what all copies have may go. */
+	uint64_t below = w->sync || d->released > d->view.at.seq ? d->view.at.seq : d->released;
+	size_t drop = below + 1 > d->first_seq ? below + 1 - d->first_seq : 0;
 	if (!drop || world_chance(w, 50)) return;
 	drop = 1 + world_random(w, drop);
 	d->before = d->log[drop - 1].at;

@@ -93,7 +93,7 @@ static void act(struct world *w, int node, struct feeding *f, const struct cell_
 		check_reply(w, node, a->proposal);
 		load_answered(w, node, a->proposal);
 		break;
-	case CELL_DO_RELEASE: break;
+	case CELL_DO_RELEASE: n->disk.released = a->seq; break;
 	case CELL_DO_TELL: world_say(w, "node %d: %s", node, a->text); break;
 	case CELL_DO_REFUSE:
 		world_say(w, "node %d refuses %d: %s", node, a->replica, a->text);

@@ -72,7 +72,7 @@ struct disk {
 	bool importing;
 	struct epoch_start epochs[FRAME_EPOCHS_MAX];
 	int epoch_count;
-	uint64_t promised, incarnation;
+	uint64_t promised, incarnation, released;
 	bool fenced, full;
 	int io_error_in;        /* countdown, 0: none */
 	struct disk_queue writes, applies;
