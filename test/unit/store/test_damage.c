@@ -1,0 +1,234 @@
+/* Flipped bits: in every file that a store leaves behind, and in the tail of a log. Either
+ * what is read is right, or an error is reported; never other data. */
+#include "rig.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILES_MAX = 64, RECORDS = 24, KEEP = 20 };
+
+struct kept_file {
+	char path[1024];
+	uint8_t *bytes;
+	size_t len;
+};
+struct kept { /* a directory as it was */
+	struct kept_file files[FILES_MAX];
+	int count;
+};
+
+static void dir_keep(struct kept *k, const char *dir) {
+	DIR *d = opendir(dir);
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));) {
+		if (e->d_name[0] == '.') continue;
+		assert_true(k->count < FILES_MAX);
+		struct kept_file *f = &k->files[k->count];
+		snprintf(f->path, sizeof(f->path), "%s/%s", dir, e->d_name);
+		struct stat st;
+		assert_int_equal(stat(f->path, &st), 0);
+		if (S_ISDIR(st.st_mode)) {
+			char sub[1024];
+			memcpy(sub, f->path, sizeof(sub));
+			dir_keep(k, sub);
+			continue;
+		}
+		f->len = (size_t)st.st_size;
+		f->bytes = malloc(f->len + 1);
+		int fd = open(f->path, O_RDONLY);
+		assert_int_equal(pread(fd, f->bytes, f->len, 0), f->len);
+		close(fd);
+		k->count++;
+	}
+	closedir(d);
+}
+
+static bool is_kept(const struct kept *k, const char *path) {
+	for (int i = 0; i < k->count; i++)
+		if (strcmp(k->files[i].path, path) == 0) return true;
+	return false;
+}
+
+static void dir_prune(const struct kept *k, const char *dir) {
+	DIR *d = opendir(dir);
+	for (struct dirent *e; (e = readdir(d));) {
+		char path[1024];
+		struct stat st;
+		if (e->d_name[0] == '.') continue;
+		assert_true(snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < 1024);
+		if (stat(path, &st)) continue;
+		if (S_ISDIR(st.st_mode)) dir_prune(k, path);
+		else if (!is_kept(k, path)) unlink(path);
+	}
+	closedir(d);
+}
+
+static void dir_restore(const struct kept *k, const char *dir) {
+	dir_prune(k, dir);
+	for (int i = 0; i < k->count; i++) {
+		const struct kept_file *f = &k->files[i];
+		int fd = open(f->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		assert_int_equal(pwrite(fd, f->bytes, f->len, 0), f->len);
+		close(fd);
+	}
+}
+
+static void kept_done(struct kept *k) {
+	for (int i = 0; i < k->count; i++) free(k->files[i].bytes);
+	free(k);
+}
+
+static void flip(const struct kept_file *f, size_t at, uint8_t bits) {
+	uint8_t byte = f->bytes[at] ^ bits;
+	int fd = open(f->path, O_WRONLY);
+	assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
+	close(fd);
+}
+
+/* --- a small store with one of everything ----------------------------------------------------------- */
+
+struct scene {
+	struct rig *g;
+	struct history h;
+	struct buf tail; /* in quarantine */
+};
+
+static void scene_init(struct scene *s) {
+	if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
+	s->g = rig_new(RIG_LOCAL_UV, 1);
+	s->g->options.segment_bytes = 16 << 10;
+	s->g->options.checkpoint_bytes = 8 << 10;
+	history_init(&s->h);
+	buf_init(&s->tail, 1 << 20);
+	rig_reopen(s->g);
+	for (int i = 0; i < RECORDS; i++) {
+		char key[16];
+		snprintf(key, sizeof(key), "key-%d", i % 10);
+		history_put_sized(&s->h, 1, key, i % 3 ? 900 : 50);
+		const struct op op = {OP_PUT, SLICE_LIT("mortal"), SLICE_LIT("x"), 5000};
+		if (i == 7) history_ops(&s->h, 1, &op, 1);
+	}
+	for (uint64_t i = 1; i <= (uint64_t)s->h.count; i++) {
+		CHECK(rig_append(s->g, history_slice(&s->h, i, i)));
+		CHECK(rig_apply(s->g, i));
+	}
+	CHECK(rig_promise(s->g, 2));
+	CHECK(rig_quarantine(s->g, &s->h.at[KEEP]));
+	CHECK(buf_append_slice(&s->tail, history_slice(&s->h, KEEP + 1, (uint64_t)s->h.count)));
+	CHECK(rig_truncate(s->g, &s->h.at[KEEP]));
+	history_cut(&s->h, KEEP);
+	rig_settle(s->g, 20);
+}
+
+static void scene_done(struct scene *s) {
+	rig_free(s->g);
+	history_done(&s->h);
+	buf_done(&s->tail);
+}
+
+/* The promise, the log and the view, each by value. */
+static void scene_is_right(struct scene *s) {
+	struct store_info info = rig_info(s->g);
+	struct buf is, want;
+	buf_init(&is, 1 << 20);
+	buf_init(&want, 1 << 20);
+	assert_true(rig_last_is(s->g, &s->h.at[KEEP]));
+	assert_int_equal(info.promised_epoch, 2);
+	enum err err = s->g->store->ops->read_log(s->g->store, info.first_seq, 1 << 30, &is);
+	if (!err) assert_true(slice_eq(buf_slice(&is), history_slice(&s->h, info.first_seq, KEEP)));
+	else assert_true(err == ERR_CORRUPT);
+	buf_reset(&is);
+	history_dump(&s->h, KEEP, &want);
+	err = rig_apply(s->g, KEEP);
+	if (!err) {
+		rig_dump(s->g, &is);
+		assert_true(slice_eq(buf_slice(&is), buf_slice(&want)));
+	} else {
+		assert_true(err == ERR_CORRUPT);
+	}
+	buf_done(&is);
+	buf_done(&want);
+}
+
+static void item_is_right(void *arg, const struct quarantine_item *item) {
+	struct scene *s = arg;
+	struct buf one;
+	buf_init(&one, 1 << 20);
+	enum err err = quarantine_read(s->g->files, s->g->dir, item->id, &one);
+	if (!err) assert_true(slice_eq(buf_slice(&one), buf_slice(&s->tail)));
+	else assert_true(err == ERR_CORRUPT || err == ERR_FORMAT);
+	buf_done(&one);
+}
+
+static void open_and_look(struct scene *s, int *opened, int *refused) {
+	enum err err = rig_open(s->g);
+	if (!err) {
+		scene_is_right(s);
+		(*opened)++;
+	} else {
+		assert_true(err == ERR_CORRUPT || err == ERR_FORMAT);
+		assert_non_null(strstr(s->g->fault.text, s->g->dir)); /* says where */
+		(*refused)++;
+	}
+	CHECK(quarantine_list(s->g->files, s->g->dir, item_is_right, s));
+	rig_close(s->g);
+}
+
+/* Every byte of small files, every header and a sample of the rest of large ones. */
+static size_t next_at(const struct kept_file *f, size_t at) {
+	if (f->len < 600) return at + 1;
+	size_t stride = f->len / 150 + 1;
+	return at + (at < 120 ? 1 : stride % 8 ? stride : stride + 1);
+}
+
+static void every_file_flipped(struct scene *s, const char *skip) {
+	struct kept *k = calloc(1, sizeof(*k));
+	int opened = 0, refused = 0;
+	dir_keep(k, s->g->dir);
+	for (int i = 0; i < k->count; i++) {
+		const struct kept_file *f = &k->files[i];
+		if (skip && strstr(f->path, skip)) continue;
+		for (size_t at = 0; at < f->len; at = next_at(f, at)) {
+			dir_restore(k, s->g->dir);
+			flip(f, at, (uint8_t)(1 << at % 8));
+			open_and_look(s, &opened, &refused);
+		}
+	}
+	print_message("%d files: %d opened and right, %d refused\n", k->count, opened, refused);
+	assert_true(opened > 100 && refused > 100);
+	dir_restore(k, s->g->dir);
+	open_and_look(s, &opened, &refused);
+	kept_done(k);
+}
+
+static void flips_in_a_closed_store(void **state) {
+	struct scene s;
+	scene_init(&s);
+	rig_close(s.g);
+	every_file_flipped(&s, NULL);
+	scene_done(&s);
+}
+
+/* As kill -9 leaves it: the files while the store is open, in the same boot. */
+static void flips_after_a_kill(void **state) {
+	struct scene s;
+	struct kept *k = calloc(1, sizeof(*k));
+	scene_init(&s);
+	dir_keep(k, s.g->dir);
+	rig_close(s.g);
+	dir_restore(k, s.g->dir);
+	kept_done(k);
+	every_file_flipped(&s, NULL);
+	scene_done(&s);
+}
+
+int main(void) {
+	log_set_level(LOG_OFF);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flips_in_a_closed_store),
+		cmocka_unit_test(flips_after_a_kill),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
