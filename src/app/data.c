@@ -207,15 +207,23 @@ static enum err make_path(struct data *d, const char *name, bool scan) {
 	return e ? e : http_uri_encode(&d->path, rest, !scan);
 }
 
-static int run(struct data *d, char **argv, int words) {
-	const char *verb = argv[0];
-	if (strcmp(verb, "get") == 0 && words == 2) return data_get(d);
-	if (strcmp(verb, "put") == 0 && words == 3) return data_put(d, argv[2]);
-	if (strcmp(verb, "delete") == 0 && words == 2) return data_delete(d);
-	if (strcmp(verb, "scan") == 0 && words == 2) return data_scan(d);
-	complain("data: must be get KEY, put KEY VALUE, delete KEY or scan DOMAIN: see holdfast "
-	         "data --help");
-	return EXIT_USAGE;
+static const char *const verbs[] = {"get", "put", "delete", "scan"};
+enum { VERB_GET, VERB_PUT, VERB_DELETE, VERB_SCAN, VERB_COUNT };
+
+/* VERB_COUNT: none of them, or with too few or too many words. */
+static int verb_of(char **argv, int words) {
+	int verb = 0;
+	while (words && verb < VERB_COUNT && strcmp(argv[0], verbs[verb]) != 0) verb++;
+	return words == (verb == VERB_PUT ? 3 : 2) ? verb : VERB_COUNT;
+}
+
+static int run(struct data *d, int verb, char **argv) {
+	switch (verb) {
+	case VERB_GET: return data_get(d);
+	case VERB_PUT: return data_put(d, argv[2]);
+	case VERB_DELETE: return data_delete(d);
+	default: return data_scan(d);
+	}
 }
 
 int command_data(int argc, char **argv) {
@@ -228,8 +236,10 @@ int command_data(int argc, char **argv) {
 		{"json", false, &d.json},        {0}};
 	int words = options_parse(argc, argv, specs, help);
 	if (words < 0) return EXIT_USAGE;
-	if (words < 2) {
-		complain("data: name what to do and a key: see holdfast data --help");
+	int verb = verb_of(argv, words);
+	if (verb == VERB_COUNT) {
+		complain("data: must be get KEY, put KEY VALUE, delete KEY or scan DOMAIN: see holdfast "
+		         "data --help");
 		return EXIT_USAGE;
 	}
 	buf_init(&d.path, 16384);
@@ -239,10 +249,10 @@ int command_data(int argc, char **argv) {
 		snprintf(d.version, sizeof(d.version), quoted ? "%s" : "\"%s\"", d.if_match);
 	}
 	int status = EXIT_NO;
-	if (make_path(&d, argv[1], strcmp(argv[0], "scan") == 0) == ERR_OK &&
+	if (make_path(&d, argv[1], verb == VERB_SCAN) == ERR_OK &&
 	    target_open(&d.where, TARGET_HTTP, true, 0, &d.target) == ERR_OK) {
 		field(&d, "Holdfast-Consistency", d.consistency);
-		status = run(&d, argv, words);
+		status = run(&d, verb, argv);
 	}
 	target_close(&d.target);
 	buf_done(&d.path);
