@@ -1,7 +1,7 @@
 /* Records per second through a cell, beside a bare loop that writes and fdatasyncs batches of
  * the same size to a preallocated file on the same disk, in turn.
  *
- * usage: bench_cell DIR [WINDOW [SECONDS]]
+ * usage: bench_cell DIR [WINDOW [SECONDS [KEYS]]]
  *
  * The cell: one replica, async, the local store. One producer thread keeps WINDOW puts of
  * 128 B outstanding. The size of the bare loop's batches is what the cell wrote per sync. */
@@ -23,7 +23,7 @@ enum {
 	ROUNDS = 5,
 	WINDOW_MAX = 65536,
 	VALUE_BYTES = 128,
-	KEYS = 100000,
+	KEYS_DEFAULT = 100000,
 	RAW_FILE_BYTES = 64 << 20,
 	PORT = 17491,
 	MS = 1000000,
@@ -49,14 +49,14 @@ struct producer {
 	struct put *puts;
 	int window, outstanding;
 	double end_s;
-	uint64_t done, failed, number;
+	uint64_t done, failed, number, keys;
 };
 static struct producer producer;
 static uint8_t value[VALUE_BYTES];
 
 static void put_next(struct put *u) {
 	struct producer *d = &producer;
-	uint64_t n = d->number++ * 2654435761u % KEYS;
+	uint64_t n = d->number++ * 2654435761u % d->keys;
 	int len = snprintf(u->key, sizeof u->key, "acme%cbench%ckey-%08u", 0, 0, (unsigned)n);
 	u->op = (struct op){OP_PUT, slice_of(u->key, (size_t)len), slice_of(value, VALUE_BYTES), 0};
 	u->p.ops = &u->op;
@@ -177,6 +177,7 @@ static struct host *open_host(struct io *io, const char *dir, struct coord_memor
 }
 
 static void *loop_main(void *io) {
+	pthread_setname_np(pthread_self(), "owner"); /* for top(1) and perf(1) */
 	io_run(io);
 	return NULL;
 }
@@ -218,7 +219,7 @@ static void measure(const char *dir, double seconds) {
 
 int main(int argc, char **argv) {
 	if (argc < 2) {
-		fprintf(stderr, "usage: bench_cell DIR [WINDOW [SECONDS]]\n");
+		fprintf(stderr, "usage: bench_cell DIR [WINDOW [SECONDS [KEYS]]]\n");
 		return 2;
 	}
 	log_set_level(LOG_WARN);
@@ -235,6 +236,8 @@ int main(int argc, char **argv) {
 	producer.start.fn = on_start;
 	producer.window = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 4096;
 	ASSERT(producer.window > 0 && producer.window <= WINDOW_MAX);
+	producer.keys = argc > 4 ? strtoull(argv[4], NULL, 10) : KEYS_DEFAULT;
+	ASSERT(producer.keys > 0);
 	producer.puts = calloc((size_t)producer.window, sizeof *producer.puts);
 	measure(argv[1], argc > 3 ? strtod(argv[3], NULL) : 2);
 	if (producer.failed) printf("failed: %llu\n", (unsigned long long)producer.failed);
