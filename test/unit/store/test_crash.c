@@ -245,18 +245,20 @@ static void every_call(enum way way, uint64_t seed) {
 }
 
 static void power_lost_at_every_call(void **state) { every_call(POWER_LOSS, 1); }
-static void power_lost_at_every_call_otherwise(void **state) { every_call(POWER_LOSS, 2); }
+static void power_lost_otherwise_at_every_call(void **state) { every_call(POWER_LOSS, 2); }
 static void killed_at_every_call(void **state) { every_call(KILLED, 5); }
-static void every_call_fails_once(void **state) { every_call(FAIL_ONCE, 3); }
+static void failing_once_at_every_call(void **state) { every_call(FAIL_ONCE, 3); }
 static void no_room_once_at_every_call(void **state) { every_call(NO_ROOM_ONCE, 4); }
 
-int main(void) {
+/* argv[1]: which of them, so that they can run side by side. */
+int main(int argc, char **argv) {
 	log_set_level(LOG_OFF);
+	if (argc > 1) cmocka_set_test_filter(argv[1]);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(power_lost_at_every_call),
-		cmocka_unit_test(power_lost_at_every_call_otherwise),
+		cmocka_unit_test(power_lost_otherwise_at_every_call),
 		cmocka_unit_test(killed_at_every_call),
-		cmocka_unit_test(every_call_fails_once),
+		cmocka_unit_test(failing_once_at_every_call),
 		cmocka_unit_test(no_room_once_at_every_call),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,8 +179,8 @@ static void open_and_look(struct scene *s, int *opened, int *refused) {
 /* Every byte of small files, every header and a sample of the rest of large ones. */
 static size_t next_at(const struct kept_file *f, size_t at) {
 	if (f->len < 600) return at + 1;
-	size_t stride = f->len / 150 + 1;
-	return at + (at < 120 ? 1 : stride % 8 ? stride : stride + 1);
+	size_t stride = f->len / 100 + 1;
+	return at + (at < 64 ? 1 : stride % 8 ? stride : stride + 1);
 }
 
 static void every_file_flipped(struct scene *s, const char *skip) {
