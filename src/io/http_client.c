@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIELDS_MAX = 64 };
+enum { FIELDS_MAX = HTTP1_HEADERS_MAX + 16 };
 static const uint64_t TICK_NS = 10000000;
 
 struct http_client {

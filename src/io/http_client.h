@@ -23,7 +23,7 @@ struct http_call {
 	uint16_t port;
 	struct slice method, target;
 	const struct http_header *fields; /* Host and framing are written here */
-	int field_count;
+	int field_count;                  /* at most HTTP1_HEADERS_MAX */
 	struct slice body;
 	uint64_t timeout_ns; /* for everything, waiting included; 0: 30 s */
 	/* Called once, never before http_call_start returns. head and body borrowed, NULL/empty on

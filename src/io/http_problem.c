@@ -5,27 +5,41 @@
 
 #define PROBLEM_BASE "https://holdfast.dev/problems/"
 
+/* Bytes of the UTF-8 sequence at the front, 0: it is none. */
 static size_t utf8_unit(struct slice s) {
 	for (size_t n = 1; n <= 4 && n <= s.len; n++)
 		if (utf8_valid(slice_of(s.ptr, n))) return n;
 	return 0;
 }
 
+/* How many bytes from the front stand for themselves in a JSON string. */
+static size_t plain_bytes(struct slice s) {
+	size_t n = 0;
+	while (n < s.len) {
+		uint8_t c = s.ptr[n];
+		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f) break;
+		size_t unit = c < 0x80 ? 1 : utf8_unit(slice_of(s.ptr + n, s.len - n));
+		if (!unit) break;
+		n += unit;
+	}
+	return n;
+}
+
 enum err http_json_string(struct buf *out, struct slice text) {
 	enum err e = buf_append_str(out, "\"");
 	while (!e && text.len) {
+		size_t n = plain_bytes(text);
+		e = buf_append(out, text.ptr, n);
+		text = slice_of(text.ptr + n, text.len - n);
+		if (e || !text.len) break;
 		uint8_t c = text.ptr[0];
-		size_t n = c < 0x80 ? 1 : utf8_unit(text);
 		if (c == '"' || c == '\\')
 			e = buf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
+		else if (c < 0x80)
 			e = buf_printf(out, "\\u%04x", c);
-		else if (n)
-			e = buf_append(out, text.ptr, n);
 		else
 			e = buf_append_str(out, "\xef\xbf\xbd");
-		if (!n) n = 1;
-		text = slice_of(text.ptr + n, text.len - n);
+		text = slice_of(text.ptr + 1, text.len - 1);
 	}
 	return e ? e : buf_append_str(out, "\"");
 }
