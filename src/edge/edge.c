@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const uint64_t FORWARDED_HOLD_NS = 500000000;
+
 static void on_request(void *arg, struct http_exchange *x) {
 	struct edge *e = arg;
 	struct request *r = arena_alloc(http_exchange_arena(x), sizeof(*r));
@@ -17,6 +19,10 @@ static void on_request(void *arg, struct http_exchange *x) {
 	r->deadline_ns = io_loop_ns(e->io) + e->options.config->hold_time_ms * 1000000;
 	struct fault fault = {0};
 	enum err err = request_read(r, &fault);
+	if (r->forwarded) { /* who passed it on holds it for the rest of its time */
+		uint64_t bound_ns = io_loop_ns(e->io) + FORWARDED_HOLD_NS;
+		if (r->deadline_ns > bound_ns) r->deadline_ns = bound_ns;
+	}
 	if (err)
 		respond_problem(r, err, fault.text);
 	else
@@ -66,6 +72,8 @@ static void edge_metrics(struct edge *e, struct registry *r) {
 	                                 "Not held for want of room.", "");
 	e->held_expired = metric_counter(r, "holdfast_edge_held_expired_total",
 	                                 "Held until their deadline in vain.", "");
+	e->held_time = metric_histogram(r, "holdfast_edge_held_seconds",
+	                                "From being held first to the answer.", "");
 	e->forwards = metric_counter(r, "holdfast_edge_forwards_total",
 	                             "Requests passed on to other regions.", "");
 	e->forward_errors = metric_counter(r, "holdfast_edge_forward_errors_total",
@@ -105,6 +113,7 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	e->here_name = p->regions[e->here].name;
 	e->wake.fn = on_wake;
 	list_init(&e->held);
+	list_init(&e->calls);
 	e->cells = calloc((size_t)p->cell_count + 1, sizeof(*e->cells));
 	e->world_regions = calloc((size_t)p->region_count, sizeof(*e->world_regions));
 	e->world_cells = calloc((size_t)p->cell_count + 1, sizeof(*e->world_cells));

@@ -1,14 +1,18 @@
 /* Private to edge/: one request on its way through the edge.
  *
- * edge.c takes it in and finds its handler; request.c reads what it asks; route.c decides, holds
- * and passes on; read.c, scan.c, write.c, tx.c serve it here; respond.c answers. A request is
+ * edge.c takes it in and finds its handler; request.c reads what it asks; route.c decides and
+ * holds; forward.c passes on; read.c, scan.c, write.c, tx.c serve it here; respond.c answers. A request is
  * answered exactly once, by respond_*; after that its memory is gone. */
 #pragma once
 #include "cell/token.h"
 #include "edge/edge.h"
 #include "trust/identity.h"
 
-enum { EDGE_DOMAIN_MAX = 32, EDGE_SCAN_LIMIT_MAX = 1000, EDGE_FIELDS_MAX = 72 };
+enum { EDGE_DOMAIN_MAX = 32, EDGE_SCAN_LIMIT_MAX = 1000 };
+
+/* Says of an answer that nothing happened. Between edges and to clients. */
+#define RETRY_FIELD "Holdfast-Retry"
+#define RETRY_SAFE "safe"
 
 #define REQUEST_TTL_MAX_MS (3650ull * 24 * 3600 * 1000)
 
@@ -24,6 +28,7 @@ struct request {
 	struct slice full_key;    /* tenant NUL domain NUL key */
 	bool write;
 	bool repeatable; /* doing it twice is as good as once: safe after an unknown outcome */
+	bool unknown;    /* an attempt at this write may have happened: nobody may deny it later */
 	bool forwarded;  /* came from another region's edge */
 	enum consistency consistency;
 	uint32_t bounded_ms;
@@ -38,12 +43,14 @@ struct request {
 	struct list_node held_node;
 	bool held;
 	size_t held_bytes;
-	uint64_t try_at_ns;
+	uint64_t try_at_ns, held_since_ns; /* since: 0: never was */
 
 	/* passing on */
 	struct http_call call;
-	int call_region, next_fallback;
-	char forwarded_by[32];
+	struct list_node call_node;
+	struct http_header *call_fields;
+	int call_field_count, call_region;
+	uint64_t call_epoch; /* of the cell, as known when it was sent */
 
 	/* waiting for a token's point */
 	struct host_wait wait;
@@ -88,6 +95,7 @@ struct edge {
 	const char *here_name;
 	struct list held;
 	size_t held_bytes;
+	struct list calls; /* passed on, not yet answered */
 	struct io_timer *retry;
 	struct io_post wake;
 	_Atomic bool wake_posted;
@@ -114,18 +122,22 @@ void route(struct request *r); /* decide, then serve, pass on, hold or refuse */
 /* Not finished here and nothing happened (or it is repeatable): decide again a little later;
  * past its deadline it is answered with `err`. */
 void route_again(struct request *r, enum err err, const char *why);
-void route_forward_home(struct request *r); /* this copy cannot; the home can */
-void route_wake(struct edge *e);            /* all held requests, now */
-void route_drop_all(struct edge *e);        /* at shutdown */
-void route_timer(void *edge);               /* for edge->retry */
+void route_wake(struct edge *e);     /* all held requests, now */
+void route_drop_all(struct edge *e); /* at shutdown */
+void route_timer(void *edge);        /* for edge->retry */
+
+/* --- forward.c ---------------------------------------------------------------------- */
+void forward(struct request *r, int region); /* within decision.allowed, not this one */
+void forward_home(struct request *r);        /* this copy cannot; the home can */
+void forward_wake(struct edge *e);           /* the world changed: who waits for a dead region? */
 
 /* --- read.c, scan.c, write.c, tx.c -------------------------------------------------- */
 void read_serve(struct request *r);
 /* Is this copy good enough for what r asks, in this very moment? Serves, waits, or passes on:
  * true when the caller may read now. */
 bool read_ready(struct request *r);
-/* After the snapshot was opened: does a strong read still hold? */
-bool read_still_home(const struct request *r);
+/* After the snapshot was opened at `at`: is it what r asked for? Else r is on its way again. */
+bool read_holds(struct request *r, const struct position *at);
 bool entry_live(const struct request *r, const struct entry *e);
 void scan_serve(struct request *r);
 MUST enum err scan_read(struct request *r, struct fault *fault);
@@ -139,6 +151,8 @@ void tx_done(struct request *r); /* frees what tx_read made; also for other requ
 
 /* --- respond.c ------------------------------------------------------------------------ */
 void respond_problem(struct request *r, enum err code, const char *detail);
+/* No such key at that position, which the client's next reads may not fall behind. */
+void respond_absent(struct request *r, const struct position *at);
 void respond_misdirected(struct request *r, int region);
 /* Version, token, region, staleness as they apply, then the fields given. at NULL: no token. */
 void respond(struct request *r, int status, const struct position *at, const struct entry *version,

@@ -11,14 +11,33 @@ static uint64_t wall_ms(const struct request *r) {
 	return io_wall_ms(r->edge->io);
 }
 
+static bool follows_token(const struct request *r) {
+	return r->has_token && r->consistency != CONSISTENCY_EVENTUAL;
+}
+
 bool entry_live(const struct request *r, const struct entry *e) {
 	return e->expires_ms == 0 || e->expires_ms > wall_ms(r);
 }
 
-bool read_still_home(const struct request *r) {
+/* The epoch too: between the snapshot and now another home may have come and gone. */
+static bool still_home(const struct request *r, const struct position *at) {
 	struct host_cell_state s;
 	host_cell_state(r->edge->options.host, r->cell, &s);
-	return s.is_home && io_now_ns(r->edge->io) < s.lease_until_ns;
+	return s.is_home && s.epoch == at->epoch && io_now_ns(r->edge->io) < s.lease_until_ns;
+}
+
+bool read_holds(struct request *r, const struct position *at) {
+	if (r->consistency == CONSISTENCY_STRONG && !still_home(r, at)) {
+		route_again(r, ERR_NOT_HOME,
+		            "this region lost its lease on the cell while it read");
+		return false;
+	}
+	/* What read_ready saw applied may be younger than a snapshot that was open already. */
+	if (follows_token(r) && at->seq < r->token.seq) {
+		route_again(r, ERR_UNAVAILABLE, "this region's copy is behind the session's token");
+		return false;
+	}
+	return true;
 }
 
 static void on_token_reached(struct io_post *post) {
@@ -35,7 +54,7 @@ static void on_token_reached(struct io_post *post) {
 
 bool read_ready(struct request *r) {
 	struct edge *e = r->edge;
-	if (!r->has_token || r->consistency == CONSISTENCY_EVENTUAL) return true;
+	if (!follows_token(r)) return true;
 	switch (host_history_check(e->options.host, r->cell, r->token.epoch, r->token.seq)) {
 	case ERR_OK: return true;
 	case ERR_DIVERGED:
@@ -46,8 +65,8 @@ bool read_ready(struct request *r) {
 		return false;
 	default: break;
 	}
-	if (r->attempts > 0 || e->world_cells[r->cell].home == e->here) {
-		route_forward_home(r);
+	if (r->forwarded || r->attempts > 0 || e->world_cells[r->cell].home == e->here) {
+		forward_home(r);
 		return false;
 	}
 	r->wait.post.fn = on_token_reached;
@@ -72,16 +91,12 @@ static bool etag_matches(struct slice list, const struct entry *e) {
 
 static void on_entry(void *arg, enum err err, const struct entry *e, const struct position *at) {
 	struct request *r = arg;
-	if (r->consistency == CONSISTENCY_STRONG && !read_still_home(r)) {
-		route_again(r, ERR_NOT_HOME,
-		            "this region lost its lease on the cell while it read");
+	if (err == ERR_UNAVAILABLE) { /* this copy is being rebuilt */
+		forward_home(r);
 		return;
 	}
+	if (!read_holds(r, at)) return;
 	if (err == ERR_OK && !entry_live(r, e)) err = ERR_NOT_FOUND;
-	if (err == ERR_UNAVAILABLE) {
-		route_again(r, err, "this region's copy is being rebuilt");
-		return;
-	}
 	if (err == ERR_CORRUPT) {
 		respond_problem(
 			r, err,
@@ -89,8 +104,12 @@ static void on_entry(void *arg, enum err err, const struct entry *e, const struc
 			"region's copy may be whole: Holdfast-Consistency chooses the region");
 		return;
 	}
+	if (err == ERR_NOT_FOUND) {
+		respond_absent(r, at);
+		return;
+	}
 	if (err) {
-		respond_problem(r, err, err == ERR_NOT_FOUND ? "there is no such key" : NULL);
+		respond_problem(r, err, NULL);
 		return;
 	}
 	struct slice condition = http1_header(r->head, FIELD_IF_NONE_MATCH);

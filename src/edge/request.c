@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-static const uint64_t BOUND_MAX_MS = 24ull * 3600 * 1000;
-
 enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq) {
 	if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
 		text = slice_of(text.ptr + 1, text.len - 2);
@@ -52,30 +50,13 @@ enum err request_full_key(struct request *r, struct slice domain, struct slice k
 static enum err read_consistency(struct request *r, struct fault *fault) {
 	struct slice text = http1_header(r->head, FIELD_HOLDFAST_CONSISTENCY);
 	const struct policy_tenant *t = &r->edge->policy->tenants[r->tenant];
+	uint64_t bounded_ms = t->bounded_ms;
 	r->consistency = t->consistency;
-	r->bounded_ms = (uint32_t)t->bounded_ms;
-	if (text.len == 0) return ERR_OK;
-	if (slice_is(text, "strong")) {
-		r->consistency = CONSISTENCY_STRONG;
-	} else if (slice_is(text, "session")) {
-		r->consistency = CONSISTENCY_SESSION;
-	} else if (slice_is(text, "eventual")) {
-		r->consistency = CONSISTENCY_EVENTUAL;
-	} else if (slice_starts(text, SLICE_LIT("bounded="))) {
-		uint64_t ms;
-		if (parse_duration_ms(slice_of(text.ptr + 8, text.len - 8), BOUND_MAX_MS, &ms) !=
-		    ERR_OK)
-			return fault_set(
-				fault, ERR_INVALID,
-				"Holdfast-Consistency: bounded= needs a duration such as 500ms");
-		r->consistency = CONSISTENCY_BOUNDED;
-		r->bounded_ms = (uint32_t)ms;
-	} else {
-		return fault_set(
-			fault, ERR_INVALID,
-			"Holdfast-Consistency must be strong, session, bounded=DURATION or "
-			"eventual");
-	}
+	if (text.len && consistency_parse(text, &r->consistency, &bounded_ms) != ERR_OK)
+		return fault_set(fault, ERR_INVALID,
+		                 "Holdfast-Consistency must be strong, session, bounded=DURATION "
+		                 "(1ms to 1d, such as bounded=500ms) or eventual");
+	r->bounded_ms = (uint32_t)bounded_ms;
 	return ERR_OK;
 }
 
@@ -205,6 +186,8 @@ static enum err read_path(struct request *r, struct fault *fault) {
 	                 "there is /v1/data/{domain}/{key}, /v1/data/{domain}?prefix= and /v1/tx");
 }
 
+_Static_assert(sizeof(struct identity_memo) <= HTTP_CONNECTION_MEMO_BYTES, "a connection has room");
+
 enum err request_read(struct request *r, struct fault *fault) {
 	struct edge *e = r->edge;
 	const char *detail = NULL;
@@ -217,6 +200,7 @@ enum err request_read(struct request *r, struct fault *fault) {
 	if (!err) err = read_consistency(r, fault);
 	if (!err) err = read_token(r, fault);
 	if (!err) err = read_ttl(r, fault);
+	r->repeatable = true; /* as every read is */
 	if (!err && r->write) err = write_idempotency(r, fault);
 	return err;
 }

@@ -8,54 +8,31 @@
 static void finish(struct request *r, int status, const struct http_header *fields, int count,
                    struct slice body) {
 	tx_done(r);
+	if (r->held_since_ns)
+		histogram_record_us(r->edge->held_time,
+		                    (io_now_ns(r->edge->io) - r->held_since_ns) / 1000);
 	http_respond(r->x, status, fields, count, body);
 }
 
-/* Nothing happened and it may be sent again, here or elsewhere. */
-static bool safe_to_retry(enum err code) {
-	return code == ERR_NOT_HOME || code == ERR_UNAVAILABLE || code == ERR_OVERLOADED ||
-	       code == ERR_FENCED || code == ERR_NO_SPACE || code == ERR_DEADLINE;
-}
-
-static void problem(struct request *r, enum err code, const char *detail, const char *extra,
-                    const char *region) {
-	struct buf body;
-	buf_init(&body, 8192);
-	if (http_problem_render(&body, code, detail, extra) != ERR_OK) buf_reset(&body);
-	struct http_header fields[6];
-	int n = 0;
-	fields[n++] = http_field("Content-Type", SLICE_LIT(HTTP_PROBLEM_TYPE));
-	fields[n++] = http_field("Holdfast-Region", slice_str(region));
-	if (code == ERR_UNAUTHENTICATED)
-		fields[n++] =
-			http_field("WWW-Authenticate", SLICE_LIT("Bearer realm=\"holdfast\""));
-	if (safe_to_retry(code)) {
-		fields[n++] = http_field("Holdfast-Retry", SLICE_LIT("safe"));
-		fields[n++] = http_field("Retry-After", SLICE_LIT("1"));
+/* Where nothing happened: `safe`: it may be sent again at once, here or elsewhere; `later`: not
+ * at once, since what is full is not helped by more. NULL: something may have happened, or the
+ * answer would be the same. */
+static const char *retry_advice(enum err code) {
+	switch (code) {
+	case ERR_NOT_HOME:
+	case ERR_UNAVAILABLE:
+	case ERR_FENCED:
+	case ERR_DEADLINE: return RETRY_SAFE;
+	case ERR_OVERLOADED:
+	case ERR_NO_SPACE: return "later";
+	default: return NULL;
 	}
-	if (code == ERR_METHOD)
-		fields[n++] = http_field("Allow", SLICE_LIT("GET, HEAD, PUT, DELETE, POST"));
-	finish(r, err_http_status(code), fields, n, buf_slice(&body));
-	buf_done(&body);
 }
 
-void respond_problem(struct request *r, enum err code, const char *detail) {
-	problem(r, code, detail, NULL, r->edge->here_name);
-}
-
-void respond_misdirected(struct request *r, int region) {
-	const struct edge *e = r->edge;
-	const char *to = region >= 0 ? e->policy->regions[region].name : "";
-	char detail[256], extra[300];
-	snprintf(detail, sizeof(detail),
-	         "the tenant's residency class does not let region %s pass its requests on: send "
-	         "them "
-	         "to region %s",
-	         e->here_name, to);
-	const struct node_address *at = &e->options.config->regions[region >= 0 ? region : 0].http;
-	snprintf(extra, sizeof(extra), "\"region\":\"%s\",\"endpoint\":\"%s:%u\"", to,
-	         region >= 0 ? at->host : "", region >= 0 ? at->port : 0);
-	problem(r, ERR_MISDIRECTED, detail, extra, to);
+static struct slice allowed_methods(const struct request *r) {
+	return slice_is(r->head->path, "/v1/tx") ? SLICE_LIT("POST")
+	       : r->key.len                      ? SLICE_LIT("GET, HEAD, PUT, DELETE")
+	                                         : SLICE_LIT("GET, HEAD");
 }
 
 /* The token of a snapshot; made once per cell and position, since reads between two writes
@@ -69,6 +46,59 @@ static struct slice token_text(struct request *r, const struct position *at) {
 		c->token_seq = at->seq;
 	}
 	return slice_of(c->token, c->token_len);
+}
+
+static void problem(struct request *r, enum err code, const char *detail, const char *extra,
+                    const char *region, const struct position *at) {
+	struct buf body;
+	buf_init(&body, 8192);
+	const char *retry = retry_advice(code);
+	if (r->unknown && retry) {
+		code = ERR_OUTCOME_UNKNOWN;
+		retry = NULL;
+		detail = "an attempt at this write ended without an answer and no later one got "
+		         "through: "
+			 "it may or may not have happened. It is safe to send it again as it is";
+	}
+	if (http_problem_render(&body, code, detail, extra) != ERR_OK) buf_reset(&body);
+	struct http_header fields[8];
+	int n = 0;
+	fields[n++] = http_field("Content-Type", SLICE_LIT(HTTP_PROBLEM_TYPE));
+	fields[n++] = http_field("Holdfast-Region", slice_str(region));
+	if (code == ERR_UNAUTHENTICATED)
+		fields[n++] =
+			http_field("WWW-Authenticate", SLICE_LIT("Bearer realm=\"holdfast\""));
+	if (retry) {
+		fields[n++] = http_field(RETRY_FIELD, slice_str(retry));
+		fields[n++] = http_field("Retry-After", SLICE_LIT("1"));
+	}
+	if (code == ERR_METHOD) fields[n++] = http_field("Allow", allowed_methods(r));
+	if (at) fields[n++] = http_field("Holdfast-Token", token_text(r, at));
+	finish(r, err_http_status(code), fields, n, buf_slice(&body));
+	buf_done(&body);
+}
+
+void respond_problem(struct request *r, enum err code, const char *detail) {
+	problem(r, code, detail, NULL, r->edge->here_name, NULL);
+}
+
+void respond_absent(struct request *r, const struct position *at) {
+	problem(r, ERR_NOT_FOUND, "there is no such key", NULL, r->edge->here_name,
+	        at->seq ? at : NULL);
+}
+
+void respond_misdirected(struct request *r, int region) {
+	const struct edge *e = r->edge;
+	const char *to = region >= 0 ? e->policy->regions[region].name : "";
+	char detail[256], extra[300];
+	snprintf(detail, sizeof(detail),
+	         "the tenant's residency class does not let region %s pass its requests on: send "
+	         "them to region %s",
+	         e->here_name, to);
+	const struct node_address *at = &e->options.config->regions[region >= 0 ? region : 0].http;
+	snprintf(extra, sizeof(extra), "\"region\":\"%s\",\"endpoint\":\"%s:%u\"", to,
+	         region >= 0 ? at->host : "", region >= 0 ? at->port : 0);
+	problem(r, ERR_MISDIRECTED, detail, extra, to, NULL);
 }
 
 static size_t put_decimal(char *out, uint64_t v) {
@@ -111,9 +141,14 @@ void respond(struct request *r, int status, const struct position *at, const str
 }
 
 void respond_relay(struct request *r, const struct http1_head *head, struct slice body) {
-	struct http_header fields[EDGE_FIELDS_MAX];
+	struct http_header fields[HTTP1_HEADERS_MAX];
 	int n = 0;
-	for (int i = 0; i < head->header_count && n < EDGE_FIELDS_MAX - 2; i++) {
+	if (head->status < 200 || head->status > 599) {
+		respond_problem(r, ERR_BAD_GATEWAY,
+		                "the region asked gave a status that means nothing here");
+		return;
+	}
+	for (int i = 0; i < head->header_count; i++) {
 		const struct http_header *h = &head->headers[i];
 		if (h->id == FIELD_DATE || !http1_header_forwards(head, h)) continue;
 		fields[n++] = *h;

@@ -1,17 +1,15 @@
-/* Where a request goes: asks decide(), then serves here, passes on, holds, or refuses.
+/* Where a request goes: asks decide(), then serves here, passes on (forward.c), holds, or
+ * refuses.
  *
  * Holding: while a cell has no home to go to, its requests wait here, bounded in count, bytes
- * and time, and are decided anew at each change of the world and every RETRY_NS. What the
- * residency class allows was computed by decide() and is checked again before bytes leave. */
+ * and time, and are decided anew at each change of the world and every RETRY_NS. */
 #include "base/assert.h"
 #include "edge/edge_private.h"
 
 #include <stdio.h>
 
-static const uint64_t RETRY_NS = 20000000;           /* held: decide again at least so often */
-static const uint64_t BREAKER_NS = 250000000;        /* an edge that did not answer rests so long */
-static const uint64_t WORLD_NS = 5000000;            /* regions are looked up at most so often */
-static const uint64_t FORWARDED_HOLD_NS = 500000000; /* who passed it on holds the rest */
+static const uint64_t RETRY_NS = 20000000; /* held: decide again at least so often */
+static const uint64_t WORLD_NS = 5000000;  /* regions are looked up at most so often */
 
 /* --- the world ------------------------------------------------------------------- */
 
@@ -74,11 +72,11 @@ static void hold(struct request *r, enum err err, const char *why) {
 		metric_inc(e->held_refused);
 		respond_problem(r, ERR_OVERLOADED,
 		                "too many requests are held here while the cell changes its home; "
-		                "try again "
-		                "in a moment");
+		                "try again in a moment");
 		return;
 	}
 	r->held = true;
+	if (!r->held_since_ns) r->held_since_ns = now;
 	r->held_bytes = bytes;
 	r->try_at_ns = now + RETRY_NS;
 	e->held_bytes += bytes;
@@ -113,6 +111,7 @@ static void retry_due(struct edge *e, bool all) {
 
 void route_wake(struct edge *e) {
 	e->world_ns = 0;
+	forward_wake(e);
 	if (!list_empty(&e->held)) retry_due(e, true);
 }
 
@@ -125,110 +124,21 @@ void route_drop_all(struct edge *e) {
 	}
 }
 
-/* --- passing on ------------------------------------------------------------------------ */
-
-/* Nothing came back. May it be tried again? */
-static void call_failed(struct request *r, enum err err) {
-	struct edge *e = r->edge;
-	metric_inc(e->forward_errors);
-	if (err == ERR_UNAVAILABLE || err == ERR_OUTCOME_UNKNOWN) {
-		e->breaker_until_ns[r->call_region] = io_now_ns(e->io) + BREAKER_NS;
-		e->world_ns = 0;
-	}
-	bool nothing_happened = err == ERR_UNAVAILABLE || err == ERR_OVERLOADED;
-	if (!nothing_happened && !r->repeatable) {
-		respond_problem(
-			r, ERR_OUTCOME_UNKNOWN,
-			"the connection to the home region broke before it answered: the write may "
-			"or may not have happened. Read to find out, or send it with an "
-			"Idempotency-Key, which makes it safe to repeat");
-		return;
-	}
-	route_again(r, ERR_UNAVAILABLE, "no region that may serve this could be reached in time");
-}
-
-static void call_done(struct http_call *call, enum err err, const struct http1_head *head,
-                      struct slice body) {
-	struct request *r = CONTAINER_OF(call, struct request, call);
-	if (atomic_load(&r->edge->closing)) {
-		respond_problem(r, ERR_OUTCOME_UNKNOWN, "this region is shutting down");
-		return;
-	}
-	if (err) {
-		call_failed(r, err);
-		return;
-	}
-	bool again = false;
-	for (int i = 0; i < head->header_count; i++)
-		again |= slice_eq_nocase(head->headers[i].name, SLICE_LIT("holdfast-retry"));
-	/* The other edge may say so of what it cannot know to be undone, too: a region that
-	 * lost its lease answers 504 without it. */
-	if (again || (head->status == 504 && r->repeatable)) {
-		if (io_now_ns(r->edge->io) < r->deadline_ns) {
-			route_again(r, ERR_UNAVAILABLE,
-			            "the home region could not serve this in time");
-			return;
-		}
-	}
-	respond_relay(r, head, body);
-}
-
-static void forward(struct request *r, int region) {
-	struct edge *e = r->edge;
-	ASSERT(region >= 0 && region != e->here);
-	ASSERT(r->decision.allowed & (1ull << region)); /* residency holds at every hop */
-	uint64_t now = io_now_ns(e->io);
-	if (now >= r->deadline_ns) {
-		respond_problem(r, ERR_DEADLINE, "no region could serve this in time");
-		return;
-	}
-	struct http_header *fields =
-		arena_alloc(http_exchange_arena(r->x), sizeof(*fields) * (HTTP1_HEADERS_MAX + 2));
-	if (!fields) {
-		respond_problem(r, ERR_NO_MEMORY, "no memory for this request; try again later");
-		return;
-	}
-	int n = 0;
-	for (int i = 0; i < r->head->header_count; i++) {
-		const struct http_header *h = &r->head->headers[i];
-		if (h->id == FIELD_HOST || h->id == FIELD_EXPECT ||
-		    !http1_header_forwards(r->head, h))
-			continue;
-		fields[n++] = *h;
-	}
-	fields[n++] = http_field("Holdfast-Forwarded", slice_str(e->here_name));
-	const struct node_address *to = &e->options.config->regions[region].http;
-	bool head =
-		r->head->method == METHOD_HEAD; /* asked as GET: its length is then known here */
-	r->call = (struct http_call){
-		.host = to->host,
-		.port = to->port,
-		.method = head ? SLICE_LIT("GET") : r->head->method_text,
-		.target = r->head->target,
-		.fields = fields,
-		.field_count = n,
-		.body = http_exchange_body(r->x),
-		.timeout_ns = r->deadline_ns - now,
-		.done = call_done,
-		.repeatable = r->repeatable,
-	};
-	r->call_region = region;
-	metric_inc(e->forwards);
-	http_call_start(e->client, &r->call);
-}
-
-void route_forward_home(struct request *r) {
-	int home = r->edge->world_cells[r->cell].home;
-	if (r->forwarded || home < 0 || home == r->edge->here)
-		route_again(r, ERR_NOT_HOME, "the cell has no home now");
-	else
-		forward(r, home);
-}
-
 /* --- deciding ----------------------------------------------------------------------------- */
+
+/* Who asked has gone. Another edge then asks elsewhere by now, and a write done here after that
+ * one was answered could undo what came in between. */
+static bool abandoned(const struct request *r) {
+	if (http_exchange_aborted(r->x)) return true;
+	return r->forwarded && http_exchange_half_closed(r->x);
+}
 
 void route(struct request *r) {
 	struct edge *e = r->edge;
+	if (abandoned(r)) {
+		respond_problem(r, ERR_CLOSED, NULL);
+		return;
+	}
 	world_update(e, r->cell);
 	struct decide_request ask = {
 		.tenant = r->tenant,
@@ -243,11 +153,6 @@ void route(struct request *r) {
 	};
 	decide(e->policy, &e->world, &ask, &r->decision);
 	metric_inc(e->verdicts[r->decision.verdict]);
-	if (r->forwarded && r->attempts == 0) {
-		uint64_t bound = io_now_ns(e->io) + FORWARDED_HOLD_NS;
-		if (r->deadline_ns > bound) r->deadline_ns = bound;
-		r->attempts = 1;
-	}
 	switch (r->decision.verdict) {
 	case VERDICT_HERE:
 		ASSERT(r->decision.allowed & (1ull << e->here));
@@ -257,8 +162,7 @@ void route(struct request *r) {
 	case VERDICT_HOLD:
 		hold(r, ERR_UNAVAILABLE,
 		     "the cell has no home now: a failover is under way or no copy may take over; "
-		     "nothing "
-		     "happened, try again");
+		     "nothing happened, try again");
 		return;
 	case VERDICT_REFUSE:
 		if (r->decision.refusal == ERR_MISDIRECTED)

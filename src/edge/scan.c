@@ -3,8 +3,8 @@
  *   {"items":[{"key":"invoice/7","version":"3-120","value":"text"},
  *             {"key":"logo","version":"3-121","base64":"…"}],"cursor":"…"}
  *
- * A value that is UTF-8 is given as text, another one as base64url. `cursor` is there when more
- * keys follow. The answer is bounded in keys and in bytes. */
+ * A value that is UTF-8 is given as text, another one (and one of mostly control characters) as
+ * base64url. `cursor` is there when more keys follow. The answer is bounded in keys and bytes. */
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "edge/edge_private.h"
@@ -35,6 +35,22 @@ enum err scan_read(struct request *r, struct fault *fault) {
 	return request_full_key(r, r->domain, slice_of(p, len), &r->after, fault);
 }
 
+/* Text, unless escaping would more than double it: then a large value would not fit. */
+static enum err put_text(struct buf *out, struct slice value) {
+	enum err err = buf_append_str(out, "\"value\":");
+	size_t before = out->len;
+	if (!err) err = http_json_string(out, value);
+	return !err && out->len - before > 2 * value.len + 64 ? ERR_TOO_LARGE : err;
+}
+
+static enum err put_base64(struct buf *out, struct slice value) {
+	uint8_t *p;
+	enum err err = buf_append_str(out, "\"base64\":\"");
+	if (!err) err = buf_reserve(out, value.len * 4 / 3 + 4, &p);
+	if (!err) buf_commit(out, base64url_encode(value, (char *)p));
+	return err ? err : buf_append_str(out, "\"");
+}
+
 static enum err put_item(struct scan *s, struct slice key, const struct entry *e) {
 	enum err err = buf_append_str(&s->body, s->items ? ",\n{\"key\":" : "\n{\"key\":");
 	if (!err) err = http_json_string(&s->body, key);
@@ -42,15 +58,11 @@ static enum err put_item(struct scan *s, struct slice key, const struct entry *e
 		err = buf_printf(&s->body, ",\"version\":\"%llu-%llu\",",
 		                 (unsigned long long)e->epoch, (unsigned long long)e->seq);
 	if (err) return err;
-	if (utf8_valid(e->value)) {
-		err = buf_append_str(&s->body, "\"value\":");
-		if (!err) err = http_json_string(&s->body, e->value);
-	} else {
-		uint8_t *p;
-		err = buf_append_str(&s->body, "\"base64\":\"");
-		if (!err) err = buf_reserve(&s->body, e->value.len * 4 / 3 + 4, &p);
-		if (!err) buf_commit(&s->body, base64url_encode(e->value, (char *)p));
-		if (!err) err = buf_append_str(&s->body, "\"");
+	size_t before = s->body.len;
+	err = utf8_valid(e->value) ? put_text(&s->body, e->value) : ERR_TOO_LARGE;
+	if (err == ERR_TOO_LARGE) {
+		buf_truncate(&s->body, before);
+		err = put_base64(&s->body, e->value);
 	}
 	return err ? err : buf_append_str(&s->body, "}");
 }
@@ -103,15 +115,12 @@ void scan_serve(struct request *r) {
 		              ->ops->scan(e->cells[r->cell].reader, &walk, &at);
 	if (!err) err = s->err;
 	if (!err) err = put_tail(s);
-	if (!err && r->consistency == CONSISTENCY_STRONG && !read_still_home(r))
-		route_again(r, ERR_NOT_HOME,
-		            "this region lost its lease on the cell while it read");
-	else if (err == ERR_UNAVAILABLE)
-		route_again(r, err, "this region's copy is being rebuilt");
+	if (err == ERR_UNAVAILABLE)
+		forward_home(r); /* this copy is being rebuilt */
 	else if (err)
 		respond_problem(r, err,
 		                "the scan could not be finished; ask for fewer keys with limit=");
-	else
+	else if (read_holds(r, &at))
 		respond(r, 200, &at, NULL, "application/json", buf_slice(&s->body));
 	buf_done(&s->body);
 	free(s);

@@ -78,6 +78,7 @@ static void on_proposed(struct proposal *p) {
 	} else if ((err == ERR_NOT_HOME || err == ERR_FENCED) && !closing) {
 		route_again(r, err, "the cell changed its home; nothing happened, try again");
 	} else if (err == ERR_OUTCOME_UNKNOWN && r->repeatable && !closing) {
+		r->unknown = true;
 		route_again(r, err, "the cell changed its home while this was written");
 	} else if (err == ERR_OUTCOME_UNKNOWN) {
 		respond_problem(
