@@ -16,6 +16,17 @@ def pytest_configure(config):
         raise pytest.UsageError(f"{harness.BINARY}: not there: set HOLDFAST to the binary to test")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the regions said last goes into the report of what failed."""
+    report = (yield).get_result()
+    if report.failed:
+        for cluster in list(item.funcargs.values()):
+            if isinstance(cluster, harness.Cluster):
+                for region in cluster.regions:
+                    report.sections.append((f"{region}.log", cluster.log(region)))
+
+
 @pytest.fixture(scope="session")
 def playground():
     """One for all tests that leave it whole: no kills, every test its own keys."""

@@ -250,6 +250,10 @@ class Cluster:
         self.replication = {r: base + 201 + i for i, r in enumerate(self.regions)}
         self.keys = {}
 
+    def log(self, region):
+        path = self.dir / f"{region}.log"
+        return path.read_text()[-3000:] if path.exists() else ""
+
     def tenant(self, name):
         return Tenant(self.http, self.keys[name])
 
@@ -427,10 +431,6 @@ class Nodes(Cluster):
         assert self.processes[region].poll() is None, self.log(region)
         return self.status(region)
 
-    def log(self, region):
-        path = self.dir / f"{region}.log"
-        return path.read_text()[-1500:] if path.exists() else ""
-
     def pid(self, region):
         return self.processes[region].pid
 
@@ -453,10 +453,12 @@ class Nodes(Cluster):
 
 @contextlib.contextmanager
 def directory(name):
-    """A directory for a test's clusters; kept for a look at it when the test fails."""
+    """A directory for a test's clusters, gone afterwards."""
     path = Path(tempfile.mkdtemp(prefix=f"holdfast-{name}-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
