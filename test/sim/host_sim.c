@@ -236,7 +236,7 @@ static bool is_there(int node, const struct write *write) {
 }
 
 static bool contains(struct slice all, struct slice part) {
-	return memmem(all.ptr, all.len, part.ptr, part.len) != NULL;
+	return all.len && memmem(all.ptr, all.len, part.ptr, part.len) != NULL;
 }
 
 static bool is_quarantined(const struct write *write) {
@@ -398,54 +398,92 @@ static void a_home_that_is_cut_off_stops_and_rejoins(void **state) {
 
 /* --- random runs ------------------------------------------------------------------------------------------ */
 
-static void disturb(int *down, int *cut) {
-	int i = (int)sim_random(w.sim, NODES);
-	switch (sim_random(w.sim, 6)) {
+enum { DOWN_MAX = 2, CUT_MAX = 2 };
+struct trouble {
+	int down, cut;
+	bool paused[NODES];
+};
+
+static void start_all(struct trouble *t) {
+	for (int i = 0; i < NODES; i++) {
+		if (w.node[i].io) continue;
+		node_start(i);
+		coord_memory_cut(w.coordination, regions[i], w.cut[i]);
+	}
+	t->down = 0;
+}
+
+static void mend_all(struct trouble *t) {
+	for (int i = 0; i < NODES; i++)
+		if (w.cut[i]) node_cut(i, false);
+	for (int i = 0; i < NODES; i++)
+		if (w.node[i].io && t->paused[i]) sim_pause(w.sim, regions[i], false);
+	memset(t->paused, 0, sizeof t->paused);
+	t->cut = 0;
+}
+
+/* The next write of some disk finds no room, or breaks: that copy is out until it restarts. */
+static void break_disk(int i) {
+	struct memory_disk *d = w.node[i].disk[holds(i, SYNC) ? SYNC : ASYNC];
+	enum memory_fault op = sim_random(w.sim, 2) ? MEMORY_APPEND : MEMORY_APPLY;
+	bool full = sim_random(w.sim, 4) != 0;
+	memory_disk_fail(d, op, 1 + sim_random(w.sim, 5), full ? ERR_NO_SPACE : ERR_IO, false);
+}
+
+static void disturb(struct trouble *t) {
+	int i = (int)sim_random(w.sim, NODES), j = (int)sim_random(w.sim, NODES);
+	bool up = w.node[i].io != NULL;
+	switch (sim_random(w.sim, 10)) {
 	case 0:
-		if (w.node[i].io && *down < 1) {
-			node_crash(i, sim_random(w.sim, 2));
-			++*down;
-		}
-		break;
 	case 1:
+		if (!up || t->down >= DOWN_MAX) break;
+		node_crash(i, sim_random(w.sim, 2));
+		t->paused[i] = false;
+		t->down++;
+		break;
 	case 2:
-		for (i = 0; i < NODES; i++) {
-			if (w.node[i].io) continue;
-			node_start(i);
-			coord_memory_cut(w.coordination, regions[i], w.cut[i]);
-			--*down;
-		}
+	case 3: start_all(t); break;
+	case 4:
+		if (!up || w.cut[i] || t->cut >= CUT_MAX) break;
+		node_cut(i, true);
+		t->cut++;
 		break;
-	case 3:
-		if (w.node[i].io && !w.cut[i] && *cut < 1) {
-			node_cut(i, true);
-			++*cut;
-		}
+	case 5:
+		if (i != j) sim_reset(w.sim, regions[i], regions[j]);
 		break;
-	default:
-		for (i = 0; i < NODES; i++) {
-			if (!w.cut[i]) continue;
-			node_cut(i, false);
-			--*cut;
-		}
+	case 6:
+		if (!up) break;
+		sim_pause(w.sim, regions[i], true);
+		t->paused[i] = true;
+		break;
+	case 7: break_disk(i); break;
+	default: mend_all(t);
 	}
 }
 
 static void random_run(uint64_t seed) {
-	int down = 0, cut = 0;
+	struct trouble t = {0};
 	world_open(seed);
 	run_ms(2000);
 	for (int i = 0; i < 2000; i++) {
 		int node = (int)sim_random(w.sim, NODES), cell = (int)sim_random(w.sim, CELLS);
-		if (holds(node, cell)) put(node, cell);
+		if (holds(node, cell) && !t.paused[node]) put(node, cell);
 		(void)home_of(SYNC);
 		(void)home_of(ASYNC);
 		run_ms(sim_random(w.sim, 10));
-		if (sim_random(w.sim, 100) == 0) disturb(&down, &cut);
+		if (sim_random(w.sim, 60) == 0) disturb(&t);
 	}
-	for (int i = 0; i < NODES; i++) {
-		if (!w.node[i].io) node_start(i);
-		node_cut(i, false);
+	mend_all(&t);
+	start_all(&t);
+	run_ms(1000);
+	for (int i = 0; i < NODES; i++) { /* a disk that broke is another one after a restart */
+		for (int c = 0; c < CELLS; c++) {
+			memory_disk_fail(w.node[i].disk[c], MEMORY_APPEND, 0, ERR_OK, false);
+			memory_disk_fail(w.node[i].disk[c], MEMORY_APPLY, 0, ERR_OK, false);
+		}
+		node_crash(i, true);
+		node_start(i);
+		run_ms(1000);
 	}
 	wait_converged();
 	for (int c = 0; c < CELLS; c++) put_many(wait_home(c, 5000), c, 20);
