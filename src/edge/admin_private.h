@@ -8,9 +8,15 @@ struct admin {
 	struct admin_options options;
 	struct http_server *server;
 	uint64_t started_ns;
+	struct io_lane *lane; /* for what reads disks */
+	struct list queries;  /* on the lane */
 };
+
+void admin_problem(struct http_exchange *x, enum err code, const char *detail);
+void admin_answer(struct http_exchange *x, int status, const char *type, struct slice body);
 
 /* Answers with everything this node knows of itself and its cells, as JSON. */
 void admin_status(struct admin *a, struct http_exchange *x, bool ready);
-/* Quarantined records as JSON lines, one a mutation or event. */
-MUST enum err quarantine_render(struct slice records, struct buf *out);
+/* `rest`: what follows /admin/v1/quarantine in the path. */
+void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice rest);
+void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */

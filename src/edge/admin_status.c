@@ -1,7 +1,6 @@
 /* /admin/v1/status: asked of the owner loop, rendered here. The shape is an interface:
  * `holdfast status`, tests and people's scripts read it. */
 #include "base/bytes.h"
-#include "base/parse.h"
 #include "edge/admin_private.h"
 #include "io/http_problem.h"
 
@@ -149,60 +148,4 @@ void admin_status(struct admin *a, struct http_exchange *x, bool ready) {
 	s->ask.reply_to = a->io;
 	s->ask.done = on_status;
 	host_status(a->options.host, &s->ask);
-}
-
-/* --- quarantine ------------------------------------------------------------------------ */
-
-static enum err render_bytes(struct buf *out, const char *name, struct slice v) {
-	if (utf8_valid(v)) {
-		enum err e = buf_printf(out, ",\"%s\":", name);
-		return e ? e : http_json_string(out, v);
-	}
-	uint8_t *p;
-	enum err e = buf_printf(out, ",\"%s_base64\":\"", name);
-	if (!e) e = buf_reserve(out, v.len * 4 / 3 + 4, &p);
-	if (!e) buf_commit(out, base64url_encode(v, (char *)p));
-	return e ? e : buf_append_str(out, "\"");
-}
-
-/* `tenant NUL domain NUL name` → three members. */
-static enum err render_key(struct buf *out, struct slice key) {
-	struct slice tenant = slice_cut(&key, 0), domain = slice_cut(&key, 0);
-	enum err e = render_bytes(out, "tenant", tenant);
-	if (!e) e = render_bytes(out, "domain", domain);
-	return e ? e : render_bytes(out, "key", key);
-}
-
-static enum err render_record(const struct record *r, struct buf *out) {
-	struct record_cursor c = record_cursor(r);
-	struct op op;
-	struct event ev;
-	enum err e = ERR_OK;
-	while (!e && record_next_op(&c, &op) == ERR_OK) {
-		e = buf_printf(out, "{\"version\":\"%llu-%llu\",\"time_ms\":%llu,\"op\":\"%s\"",
-		               ull(r->at.epoch), ull(r->at.seq), ull(r->time_ms),
-		               op.type == OP_PUT ? "put" : "delete");
-		if (!e) e = render_key(out, op.key);
-		if (!e && op.type == OP_PUT) e = render_bytes(out, "value", op.value);
-		if (!e) e = buf_append_str(out, "}\n");
-	}
-	while (!e && record_next_event(&c, &ev) == ERR_OK) {
-		e = buf_printf(out, "{\"version\":\"%llu-%llu\",\"time_ms\":%llu,\"op\":\"event\"",
-		               ull(r->at.epoch), ull(r->at.seq), ull(r->time_ms));
-		if (!e) e = render_key(out, ev.topic);
-		if (!e) e = render_bytes(out, "value", ev.body);
-		if (!e) e = buf_append_str(out, "}\n");
-	}
-	return e;
-}
-
-enum err quarantine_render(struct slice records, struct buf *out) {
-	while (records.len) {
-		struct record r;
-		enum err e = record_decode(records, &r);
-		if (!e) e = render_record(&r, out);
-		if (e) return e;
-		records = slice_of(records.ptr + r.bytes.len, records.len - r.bytes.len);
-	}
-	return ERR_OK;
 }

@@ -57,7 +57,7 @@ static void problem(struct request *r, enum err code, const char *detail, const 
 		code = ERR_OUTCOME_UNKNOWN;
 		retry = NULL;
 		detail = "an attempt at this write ended without an answer and no later one got "
-		         "through: "
+			 "through: "
 			 "it may or may not have happened. It is safe to send it again as it is";
 	}
 	if (http_problem_render(&body, code, detail, extra) != ERR_OK) buf_reset(&body);

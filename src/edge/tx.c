@@ -16,7 +16,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { TX_PARTS_MAX = 256 }; /* in all: a transaction is one record, not an import */
+/* A transaction is one record, not an import. */
+enum { TX_PARTS_MAX = 256, TX_JSON_PARTS_MAX = 16384 };
 
 struct tx {
 	struct request *r;
@@ -43,7 +44,8 @@ static enum err tx_key(struct tx *t, const json_t *v, struct slice *out) {
 	enum err e = request_check_domain(domain, &why);
 	if (!e && rest.len == 0) e = fault_set(&why, ERR_INVALID, "the key must be domain/key");
 	if (!e) e = request_full_key(t->r, domain, rest, out, &why);
-	return e ? TX_FAIL(t, "%s", why.text) : ERR_OK;
+	if (e == ERR_INVALID) return TX_FAIL(t, "%s", why.text);
+	return e ? fault_set(t->fault, e, "%s", why.text) : ERR_OK;
 }
 
 /* Refuses members that are not in `known` (NULL-terminated): a misspelt condition must
@@ -228,10 +230,32 @@ static enum err tx_room(struct request *r, json_t *root, struct fault *fault) {
 	return ERR_OK;
 }
 
+/* A parsed document takes many times the room of its text when it is all structure: count
+ * before parsing. */
+static bool tx_simple(struct slice body) {
+	size_t parts = 0;
+	bool inside = false;
+	for (size_t i = 0; i < body.len; i++) {
+		uint8_t c = body.ptr[i];
+		if (c == '"')
+			inside = !inside;
+		else if (inside && c == '\\')
+			i++;
+		else if (!inside)
+			parts += c == ',' || c == '[' || c == '{';
+	}
+	return parts <= TX_JSON_PARTS_MAX;
+}
+
 enum err tx_read(struct request *r, struct fault *fault) {
 	struct slice body = http_exchange_body(r->x);
 	json_error_t where;
 	buf_init(&r->decoded, body.len + 1);
+	if (!tx_simple(body))
+		return fault_set(fault, ERR_TOO_LARGE,
+		                 "the JSON has more than %d parts: a transaction is "
+		                 "smaller",
+		                 TX_JSON_PARTS_MAX);
 	json_t *root = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &where);
 	if (!root)
 		return fault_set(fault, ERR_INVALID, "the body is not JSON: line %d, column %d: %s",

@@ -71,6 +71,9 @@ static void on_proposed(struct proposal *p) {
 			respond(r, 204, &at, &version, NULL, slice_of(NULL, 0));
 	} else if (err == ERR_PRECONDITION) {
 		precondition_problem(r);
+	} else if (err == ERR_INVALID) {
+		respond_problem(r, err,
+		                "an add names a key whose value is no decimal integer of 64 bits");
 	} else if (err == ERR_IDEMPOTENCY) {
 		respond_problem(
 			r, err,
@@ -101,6 +104,13 @@ void write_propose(struct request *r) {
 	host_propose(r->edge->options.host, r->cell, p, r->edge->io);
 }
 
+/* RFC 9110 5.3: two lines of one name are one list; the second must not be lost in silence. */
+static bool is_repeated(const struct http1_head *h, enum http_field id) {
+	int n = 0;
+	for (int i = 0; i < h->header_count; i++) n += h->headers[i].id == id;
+	return n > 1;
+}
+
 /* If-Match: one version or *; If-None-Match: * only. */
 static enum err conditions(struct request *r, struct condition *c, const char **why) {
 	struct slice match = http1_header(r->head, FIELD_IF_MATCH);
@@ -111,6 +121,7 @@ static enum err conditions(struct request *r, struct condition *c, const char **
 		c->key = r->full_key;
 		c->kind = slice_is(match, "*") ? CONDITION_EXISTS : CONDITION_VERSION;
 		*why = "If-Match takes one ETag as this service gave it, or *";
+		if (is_repeated(r->head, FIELD_IF_MATCH)) return ERR_INVALID;
 		if (c->kind == CONDITION_VERSION &&
 		    version_parse(match, &c->epoch, &c->seq) != ERR_OK)
 			return ERR_INVALID;
@@ -119,7 +130,8 @@ static enum err conditions(struct request *r, struct condition *c, const char **
 	}
 	if (none.len) {
 		*why = "If-None-Match takes * on a write: only if the key is not there";
-		if (!slice_is(none, "*")) return ERR_INVALID;
+		if (!slice_is(none, "*") || is_repeated(r->head, FIELD_IF_NONE_MATCH))
+			return ERR_INVALID;
 		c->key = r->full_key;
 		c->kind = CONDITION_ABSENT;
 		r->proposal.condition_count++;
