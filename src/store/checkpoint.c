@@ -155,7 +155,8 @@ enum err checkpoint_list(struct files *files, const char *dir,
 	enum err err = names_read(files, dir, &names);
 	for (int i = 0; !err && i < names.count; i++) {
 		enum err one = meta_read(files, dir, names.seqs[i], &out[*count]);
-		if (!one) (*count)++;
+		if (!one)
+			(*count)++;
 		else
 			LOG(LOG_WARN, "store", "a checkpoint's description is damaged and left out",
 			    {"dir", dir}, LOG_NUM("seq", names.seqs[i]), {"why", err_text(one)});
@@ -189,7 +190,8 @@ enum err checkpoint_prune(struct files *files, const char *dir, uint64_t above_s
 		err = meta_path(dir, names.seqs[i], path);
 		if (!err) err = file_remove(files, dir, path);
 		if (!err) err = copy_path(dir, names.seqs[i], path);
-		if (!err) IGNORE(real->ops->unlink(real, path)); /* undescribed, it does not count */
+		if (!err)
+			IGNORE(real->ops->unlink(real, path)); /* undescribed, it does not count */
 	}
 	return err;
 }

@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "store/local_state.h"
 
-static struct local *local_of(struct store *s) { return CONTAINER_OF(s, struct local, store); }
+static struct local *local_of(struct store *s) {
+	return CONTAINER_OF(s, struct local, store);
+}
 
 /* --- what is known -------------------------------------------------------------------------------- */
 

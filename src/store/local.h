@@ -11,16 +11,16 @@
 #include "store/store.h"
 
 struct store_local_options {
-	const char *dir;            /* made if absent */
-	const char *cell;           /* must match what the directory was made for */
-	const char *node;           /* likewise */
-	uint64_t segment_bytes;     /* 0: 16 MiB; each preallocated and zeroed ahead of need; the
+	const char *dir;           /* made if absent */
+	const char *cell;          /* must match what the directory was made for */
+	const char *node;          /* likewise */
+	uint64_t segment_bytes;    /* 0: 16 MiB; each preallocated and zeroed ahead of need; the
 	                             * first is 1 MiB, each next twice as large, up to this */
-	uint64_t checkpoint_bytes;  /* 0: max(64 MiB, view / 4) of log since the last one */
-	uint64_t retain_bytes;      /* 0: 256 MiB of log kept at most for replicas that lag */
-	uint64_t min_free_bytes;    /* 0: 64 MiB: below this, appends answer ERR_NO_SPACE */
-	uint64_t map_bytes;         /* 0: 64 GiB of address space for the view */
-	const char *boot_id;        /* NULL: the machine's; another one than last time means that
+	uint64_t checkpoint_bytes; /* 0: max(64 MiB, view / 4) of log since the last one */
+	uint64_t retain_bytes;     /* 0: 256 MiB of log kept at most for replicas that lag */
+	uint64_t min_free_bytes;   /* 0: 64 MiB: below this, appends answer ERR_NO_SPACE */
+	uint64_t map_bytes;        /* 0: 64 GiB of address space for the view */
+	const char *boot_id;       /* NULL: the machine's; another one than last time means that
 	                             * the view may have lost writes and is rebuilt */
 };
 /* Recovers: cuts a torn tail, checks every record since the checkpoint and every entry of the
@@ -45,7 +45,8 @@ struct quarantine_item {
 	char why[160];
 };
 MUST enum err quarantine_list(struct files *files, const char *dir,
-                              void (*each)(void *arg, const struct quarantine_item *item), void *arg);
+                              void (*each)(void *arg, const struct quarantine_item *item),
+                              void *arg);
 /* The saved records, verified; ERR_CORRUPT when the manifest's hash does not match. */
 MUST enum err quarantine_read(struct files *files, const char *dir, const char *id,
                               struct buf *records);

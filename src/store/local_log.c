@@ -27,7 +27,7 @@ static bool append_is_reserved(const struct work *w) {
 static void append_group(struct local *l, struct list *group) {
 	bool reserve = false;
 	log_batch_begin(&l->writer);
-	LIST_EACH(group, n) {
+	LIST_EACH (group, n) {
 		struct work *w = CONTAINER_OF(n, struct work, node);
 		/* By the writer's epoch, not the records': they may be older. */
 		bool refused = w->seq < l->promised || w->seq < l->writer.batch_last.epoch;
@@ -40,7 +40,7 @@ static void append_group(struct local *l, struct list *group) {
 	if (any) l->refused = err == ERR_NO_SPACE;
 	if (!err) return;
 	if (err != ERR_NO_SPACE) err = local_fence(l, err, "writing the log");
-	LIST_EACH(group, n) {
+	LIST_EACH (group, n) {
 		struct work *w = CONTAINER_OF(n, struct work, node);
 		if (!w->err) w->err = err;
 	}
@@ -75,7 +75,7 @@ void local_log_run(struct work_queue *q, struct list *group) {
 	struct local *l = CONTAINER_OF(q, struct local, log_queue);
 	struct work *first = CONTAINER_OF(list_first(group), struct work, node);
 	if (atomic_load(&l->fenced)) {
-		LIST_EACH(group, n) CONTAINER_OF(n, struct work, node)->err = ERR_FENCED;
+		LIST_EACH (group, n) CONTAINER_OF(n, struct work, node)->err = ERR_FENCED;
 		return;
 	}
 	if (first->kind == WORK_APPEND) {

@@ -6,10 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/parse.h"
-#include "store/local_state.h"
+#include "store/local_opening.h"
 
 enum {
 	SEGMENT_BYTES = 16 << 20,
@@ -19,29 +17,18 @@ enum {
 };
 static const uint64_t MAP_BYTES = (uint64_t)64 << 30;
 
-struct opening {
-	struct local *l;
-	struct fault *fault;
-	struct session session;
-	bool session_known, same_boot;
-	struct position cut;
-	bool has_cut;
-	struct checkpoint checkpoints[CHECKPOINTS_MAX];
-	int checkpoint_count;
-	uint64_t floor_seq;
-};
-
-static enum err fault_at(struct opening *o, enum err err, const char *what) {
-	return fault_set(o->fault, err, "%s: %s: %s", o->l->dir, what, err_text(err));
-}
-
 /* --- the parts of a store ------------------------------------------------------------------------- */
+
+/* Kept and compared, never a path. */
+static bool is_name(const char *name) {
+	return name && name[0] && strlen(name) < LOG_NAME_BYTES;
+}
 
 static enum err local_new(struct io *io, struct files *files, const struct store_local_options *o,
                           struct local **out, struct fault *fault) {
-	if (!name_valid(slice_str(o->cell), LOG_NAME_BYTES - 1) ||
-	    !name_valid(slice_str(o->node), LOG_NAME_BYTES - 1))
-		return fault_set(fault, ERR_INVALID, "%s: cell and node must be names", o->dir);
+	if (!is_name(o->cell) || !is_name(o->node))
+		return fault_set(fault, ERR_INVALID, "%s: cell and node need names of 1 to %d bytes",
+		                 o->dir, LOG_NAME_BYTES - 1);
 	struct local *l = calloc(1, sizeof(*l));
 	if (!l) return fault_set(fault, ERR_NO_MEMORY, "%s: memory ran out", o->dir);
 	l->store.ops = &local_ops;
@@ -63,8 +50,10 @@ static enum err local_new(struct io *io, struct files *files, const struct store
 	snprintf(l->id.cell, sizeof(l->id.cell), "%s", o->cell);
 	snprintf(l->id.node, sizeof(l->id.node), "%s", o->node);
 	enum err err = path_make(l->dir, "%s", o->dir);
-	if (!err && o->boot_id) snprintf(l->boot_id, sizeof(l->boot_id), "%s", o->boot_id);
-	else if (!err) err = boot_id_read(l->boot_id);
+	if (!err && o->boot_id)
+		snprintf(l->boot_id, sizeof(l->boot_id), "%s", o->boot_id);
+	else if (!err)
+		err = boot_id_read(l->boot_id);
 	if (err) {
 		local_free(l);
 		return fault_set(fault, err, "%s: %s", o->dir, err_text(err));
@@ -77,85 +66,14 @@ static enum err dir_take(struct opening *o) {
 	struct local *l = o->l;
 	enum err err = l->files->ops->mkdir(l->files, l->dir);
 	if (!err) err = l->real->ops->mkdir(l->real, l->dir);
-	if (err) return fault_at(o, err, "cannot be made; check the path and its rights");
+	if (err) return opening_fault(o, err, "cannot be made; check the path and its rights");
 	err = dir_lock(l->dir, &l->lock_fd);
 	if (err == ERR_EXISTS)
 		return fault_set(o->fault, err,
 		                 "%s: another process has it open: stop that one, or give this one "
 		                 "a directory of its own",
 		                 l->dir);
-	return err ? fault_at(o, err, "cannot be locked; check rights and disk") : ERR_OK;
-}
-
-/* --- identity ------------------------------------------------------------------------------------------ */
-
-static void segment_seen(void *arg, const char *name) {
-	if (strstr(name, ".seg")) *(int *)arg += 1;
-}
-
-/* A directory without identity is new, or its making was cut short before anything could be
- * written. A promise, a session, a second segment mean that there was more. */
-static enum err unused_check(struct opening *o) {
-	struct local *l = o->l;
-	char dir[PATH_BYTES];
-	uint64_t epoch;
-	bool used = promise_read(l->files, l->dir, &epoch) != ERR_NOT_FOUND;
-	used |= session_read(l->files, l->dir, &o->session) != ERR_NOT_FOUND;
-	for (uint64_t generation = 0; generation < 2; generation++) {
-		int segments = 0;
-		enum err err = generation_dir(l, generation, "log", dir);
-		if (!err) err = l->files->ops->list(l->files, dir, segment_seen, &segments);
-		if (err && err != ERR_NOT_FOUND) return fault_at(o, err, "cannot be read");
-		used |= segments > (generation == 0 ? 1 : 0);
-	}
-	if (!used) return ERR_OK;
-	return fault_set(o->fault, ERR_CORRUPT,
-	                 "%s: holds data but the file `store`, which says whose, is gone: take this "
-	                 "copy out of service and let it copy everything from another region into "
-	                 "an empty directory",
-	                 l->dir);
-}
-
-static enum err store_create(struct opening *o) {
-	struct local *l = o->l;
-	static const struct position start;
-	char dir[PATH_BYTES];
-	uint64_t random[2];
-	enum err err = unused_check(o);
-	if (err) return err;
-	io_random(l->io, random, sizeof(random));
-	l->id.incarnation = random[0];
-	l->id.generation = 0;
-	err = generation_clear(l, 0);
-	if (!err) err = generation_make(l, 0);
-	if (!err) err = generation_dir(l, 0, "log", dir);
-	if (!err) err = log_init(&l->log, l->files, dir, l->segment_bytes, l->min_free_bytes);
-	const struct log_header h =
-		local_log_header(l, &start, (struct epoch_start){0}, random[1]);
-	if (!err) err = log_create(&l->log, &h);
-	log_done(&l->log); /* opened again like any other */
-	if (!err) err = identity_write(l, &l->id);
-	return err ? fault_at(o, err, "cannot be filled; check room and rights") : ERR_OK;
-}
-
-static enum err identity_check(struct opening *o) {
-	struct local *l = o->l;
-	struct identity id = {0};
-	enum err err = identity_read(l->files, l->dir, &id);
-	if (err == ERR_NOT_FOUND) return store_create(o);
-	if (err == ERR_FORMAT) return fault_at(o, err, "written by a newer version: use that one");
-	if (err) return fault_at(o, err, "the file `store` cannot be read; copy anew from another region");
-	if (strcmp(id.cell, l->id.cell) != 0 || strcmp(id.node, l->id.node) != 0)
-		return fault_set(o->fault, ERR_FORMAT,
-		                 "%s: belongs to cell %s of node %s, not to %s of %s: point to the "
-		                 "right directory",
-		                 l->dir, id.cell, id.node, l->id.cell, l->id.node);
-	l->id = id;
-	err = promise_read(l->files, l->dir, &l->promised);
-	if (err && err != ERR_NOT_FOUND)
-		return fault_at(o, err, "the file `promise` cannot be trusted; copy anew from another region");
-	IGNORE(generation_clear(l, id.generation + 1)); /* of an import that a crash ended; only space */
-	return ERR_OK;
+	return err ? opening_fault(o, err, "cannot be locked; check rights and disk") : ERR_OK;
 }
 
 /* --- the log --------------------------------------------------------------------------------------------- */
@@ -171,14 +89,17 @@ static enum err past_read(struct opening *o) {
 	if (!err) err = log_intent_read(l->files, dir, &o->cut);
 	o->has_cut = !err;
 	if (err == ERR_NOT_FOUND) err = ERR_OK;
-	if (err) return fault_at(o, err, "the file `truncate` cannot be read; copy anew from another region");
+	if (err)
+		return opening_fault(
+			o, err,
+			"the file `truncate` cannot be read; copy anew from another region");
 	err = generation_dir(l, l->id.generation, "checkpoint", l->checkpoint_dir);
 	if (!err && o->has_cut)
 		err = checkpoint_prune(l->files, l->checkpoint_dir, o->cut.seq, CHECKPOINTS_KEPT);
 	if (!err)
 		err = checkpoint_list(l->files, l->checkpoint_dir, o->checkpoints,
 		                      &o->checkpoint_count);
-	return err ? fault_at(o, err, "its checkpoints cannot be read") : ERR_OK;
+	return err ? opening_fault(o, err, "its checkpoints cannot be read") : ERR_OK;
 }
 
 /* Opens what is there and looks, without believing more than its position. */
@@ -189,7 +110,8 @@ static bool view_peek(struct opening *o, struct position *at) {
 	uint64_t bytes;
 	if (!o->session.clean && !o->same_boot) return false;
 	enum err err = file_checksum(l->view_path, &crc, &bytes);
-	if (!err && o->session.clean && (crc != o->session.view_crc || bytes != o->session.view_bytes))
+	if (!err && o->session.clean &&
+	    (crc != o->session.view_crc || bytes != o->session.view_bytes))
 		err = ERR_CORRUPT;
 	if (!err) err = view_open(&v, l->view_path, l->map_bytes, false);
 	if (err) return false;
@@ -215,18 +137,19 @@ static enum err log_recover(struct opening *o) {
 	}
 	enum err err = generation_dir(l, l->id.generation, "log", dir);
 	if (!err) err = log_init(&l->log, l->files, dir, l->segment_bytes, l->min_free_bytes);
-	if (err) return fault_at(o, err, "its path is too long");
+	if (err) return opening_fault(o, err, "its path is too long");
 	err = log_open(&l->log, &how, o->fault);
 	if (err) return err;
 	if (how.torn_bytes)
 		LOG(LOG_WARN, "store", "cut a torn tail that was never acknowledged", {"dir", dir},
 		    LOG_NUM("last_seq", l->log.last.seq), LOG_NUM("bytes", how.torn_bytes));
-	if (o->has_cut && log_intent_clear(&l->log)) return fault_at(o, ERR_IO, "cannot be written");
+	if (o->has_cut && log_intent_clear(&l->log))
+		return opening_fault(o, ERR_IO, "cannot be written");
 	log_reader_init(&l->lane_reader, &l->log);
 	log_reader_init(&l->apply_reader, &l->log);
 	log_reader_init(&l->owner_reader, &l->log);
 	err = log_writer_open(&l->writer, &l->log);
-	return err ? fault_at(o, err, "its log cannot be opened for writing") : ERR_OK;
+	return err ? opening_fault(o, err, "its log cannot be opened for writing") : ERR_OK;
 }
 
 /* --- the view ---------------------------------------------------------------------------------------------- */
@@ -260,31 +183,35 @@ static enum err view_rebuild(struct opening *o, const char *why) {
 	enum err err = path_make(base, "%s.base", l->view_path);
 	if (!err) err = local_base_restore(l, &l->lane_reader, l->log.last.seq, base, &found);
 	if (err == ERR_NOT_FOUND)
-		return fault_set(o->fault, ERR_CORRUPT,
-		                 "%s: the view is damaged (%s) and neither a good checkpoint nor the "
-		                 "whole log is there to make it anew: take this copy out of service "
-		                 "and let it copy everything from another region",
-		                 l->dir, why);
+		return fault_set(
+			o->fault, ERR_CORRUPT,
+			"%s: the view is damaged (%s) and neither a good checkpoint nor the "
+			"whole log is there to make it anew: take this copy out of service "
+			"and let it copy everything from another region",
+			l->dir, why);
 	if (!err && found) err = l->real->ops->rename(l->real, base, l->view_path);
 	if (!err) err = view_adopt(o);
-	return err ? fault_at(o, err, "the view cannot be made anew; check room and disk") : ERR_OK;
+	return err ? opening_fault(o, err, "the view cannot be made anew; check room and disk")
+	           : ERR_OK;
 }
 
 static enum err view_recover(struct opening *o, bool trusted) {
 	struct local *l = o->l;
 	if (!trusted) {
 		bool fresh = !o->session_known && l->log.last.seq == 0;
-		if (fresh) view_remove(l->view_path);
+		if (fresh)
+			view_remove(l->view_path);
 		else
-			return view_rebuild(o, !o->session_known  ? "how the last use ended is not known"
-			                       : o->session.clean ? "its file fails its checksum"
-			                       : o->same_boot     ? "its file is damaged"
-			                                          : "the machine stopped while it was open");
+			return view_rebuild(
+				o, !o->session_known  ? "how the last use ended is not known"
+				   : o->session.clean ? "its file fails its checksum"
+				   : o->same_boot     ? "its file is damaged"
+						      : "the machine stopped while it was open");
 	}
 	enum err err = view_adopt(o);
 	if (!err) return ERR_OK;
 	if (err == ERR_NO_MEMORY || err == ERR_NO_SPACE)
-		return fault_at(o, err, "the view cannot be opened");
+		return opening_fault(o, err, "the view cannot be opened");
 	return view_rebuild(o, "an entry fails its checksum or the log has another history");
 }
 
@@ -324,7 +251,7 @@ static enum err store_open(struct opening *o) {
 	struct local *l = o->l;
 	struct position view_at = {0};
 	enum err err = dir_take(o);
-	if (!err) err = identity_check(o);
+	if (!err) err = opening_identity(o);
 	if (!err) err = past_read(o);
 	if (!err) err = generation_dir(l, l->id.generation, "view/data.mdb", l->view_path);
 	if (err) return err;
@@ -335,10 +262,10 @@ static enum err store_open(struct opening *o) {
 	if (!err) err = view_recover(o, trusted);
 	if (err) return err;
 	err = session_begin(l);
-	if (err) return fault_at(o, err, "cannot be written; check room and rights");
+	if (err) return opening_fault(o, err, "cannot be written; check room and rights");
 	state_publish(o);
 	err = lanes_start(l);
-	return err ? fault_at(o, err, "its threads cannot be started") : ERR_OK;
+	return err ? opening_fault(o, err, "its threads cannot be started") : ERR_OK;
 }
 
 enum err store_local_open(struct io *io, struct files *files,

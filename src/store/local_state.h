@@ -16,8 +16,8 @@
 #include "store/work.h"
 
 enum {
-	GROUP_BYTES = 1 << 20,       /* one write and sync of the log */
-	APPLY_TXN_BYTES = 4 << 20,   /* of records in one transaction of the view */
+	GROUP_BYTES = 1 << 20,     /* one write and sync of the log */
+	APPLY_TXN_BYTES = 4 << 20, /* of records in one transaction of the view */
 	EXPORT_KEY_BYTES = KEY_MAX_BYTES,
 	BOOT_ID_BYTES = 64,
 };
@@ -107,9 +107,9 @@ struct local {
 	struct io_lane *spare_lane, *checkpoint_lane;
 	struct io_job spare_job, checkpoint_job;
 	bool spare_busy, checkpoint_busy;
-	uint64_t spare_bytes;   /* wanted; for the spare lane while busy */
-	uint64_t spare_retry_at; /* log.appended at which a failed spare is tried again */
-	bool checkpoint_wanted; /* for the checkpoint lane while busy, as is what follows */
+	uint64_t spare_bytes;     /* wanted; for the spare lane while busy */
+	uint64_t spare_retry_at;  /* log.appended at which a failed spare is tried again */
+	bool checkpoint_wanted;   /* for the checkpoint lane while busy, as is what follows */
 	char (*drop)[PATH_BYTES]; /* segments to unlink, oldest first */
 	int drop_count, drop_cap;
 };

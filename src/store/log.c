@@ -12,9 +12,8 @@ enum { ZERO_BYTES = 256 << 10 };
 
 enum err log_init(struct log *log, struct files *files, const char *dir, uint64_t segment_bytes,
                   uint64_t min_free_bytes) {
-	*log = (struct log){.files = files,
-	                    .segment_bytes = segment_bytes,
-	                    .min_free_bytes = min_free_bytes};
+	*log = (struct log){
+		.files = files, .segment_bytes = segment_bytes, .min_free_bytes = min_free_bytes};
 	pthread_mutex_init(&log->lock, NULL);
 	return path_make(log->dir, "%s", dir);
 }
@@ -83,8 +82,8 @@ enum err log_note_epoch(struct log *log, uint64_t epoch, uint64_t seq) {
 		        (size_t)(log->epoch_count - 1) * sizeof(*log->epochs));
 		log->epoch_count--;
 	}
-	enum err err =
-		grow((void **)&log->epochs, log->epoch_count, &log->epoch_cap, sizeof(*log->epochs));
+	enum err err = grow((void **)&log->epochs, log->epoch_count, &log->epoch_cap,
+	                    sizeof(*log->epochs));
 	if (!err) log->epochs[log->epoch_count++] = (struct epoch_start){epoch, seq};
 	log->changes++;
 	return err;
@@ -181,7 +180,8 @@ enum err log_create(struct log *log, const struct log_header *h) {
 	enum err err = log->files->ops->mkdir(log->files, log->dir);
 	if (!err) err = segment_create(log, &header);
 	if (!err) err = log_add_segment(log, &header);
-	if (!err && header.start.seq) err = log_note_epoch(log, header.start.epoch, header.start.seq);
+	if (!err && header.start.seq)
+		err = log_note_epoch(log, header.start.epoch, header.start.seq);
 	log->last = header.prev;
 	return err;
 }

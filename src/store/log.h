@@ -21,7 +21,7 @@ enum {
 	LOG_HEADER_BYTES = 4096,
 	BATCH_HEAD_BYTES = 32,
 	LOG_NAME_BYTES = 64,
-	LOG_MARK_BYTES = 64 << 10, /* distance between entries of the sparse index */
+	LOG_MARK_BYTES = 64 << 10,         /* distance between entries of the sparse index */
 	LOG_FIRST_SEGMENT_BYTES = 1 << 20, /* then doubling: an idle cell keeps a small log */
 	LOG_EPOCHS_MAX = 1 << 16,
 	LOG_BATCH_MAX_BYTES = 256 << 20, /* one append; ERR_TOO_LARGE beyond */
@@ -65,7 +65,7 @@ struct log {
 	uint64_t appended; /* the same since open, never falling: paces checkpoints */
 	struct epoch_start *epochs;
 	int epoch_count, epoch_cap;
-	uint64_t changes; /* of epochs: readers copy when it moved */
+	uint64_t changes;   /* of epochs: readers copy when it moved */
 	struct file *spare; /* the next segment, zeroed, named spare_path */
 	uint64_t spare_bytes;
 	char spare_path[PATH_BYTES];
@@ -132,7 +132,8 @@ enum { LOG_READER_FILES = 4 };
 struct log_reader {
 	struct log *log;
 	struct log_reader_slot {
-		uint64_t nonce, used; /* of the segment: unique, also when a cut made its name anew */
+		uint64_t nonce,
+			used; /* of the segment: unique, also when a cut made its name anew */
 		struct file *file;
 	} slots[LOG_READER_FILES];
 	uint64_t clock;

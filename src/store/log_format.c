@@ -36,7 +36,8 @@ enum err log_header_decode(const uint8_t *in, struct log_header *h) {
 	if (get_u32(in + 8) > HEADER_VERSION) return ERR_FORMAT;
 	if (get_u32(in + 8) != HEADER_VERSION || get_u32(in + 12) != header_crc(in))
 		return ERR_CORRUPT;
-	struct bytes_reader r = bytes_reader(slice_of(in + HEADER_BODY, LOG_HEADER_BYTES - HEADER_BODY));
+	struct bytes_reader r =
+		bytes_reader(slice_of(in + HEADER_BODY, LOG_HEADER_BYTES - HEADER_BODY));
 	h->incarnation = bytes_u64(&r);
 	h->nonce = bytes_u64(&r);
 	h->bytes = bytes_u64(&r);

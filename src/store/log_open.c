@@ -21,9 +21,9 @@ struct scan {
 	enum err err;
 	char path[PATH_BYTES]; /* the segment at hand */
 	struct file *file;
-	uint64_t batch_at; /* the last head seen in it */
+	uint64_t batch_at;  /* the last head seen in it */
 	uint64_t damage_at; /* where its walk ended before the end, or 0 */
-	bool reached; /* the cut */
+	bool reached;       /* the cut */
 };
 
 static const char *const advice =
@@ -76,7 +76,8 @@ static enum err header_read(struct scan *s, uint64_t first_seq, struct log_heade
 	if (got < LOG_HEADER_BYTES) return scan_fault(s, got, "the header is cut short");
 	err = log_header_decode(bytes, h);
 	if (err == ERR_FORMAT)
-		return fault_set(s->fault, err, "%s: written by a newer version: use that one", s->path);
+		return fault_set(s->fault, err, "%s: written by a newer version: use that one",
+		                 s->path);
 	if (err) return scan_fault(s, 0, "the header fails its checksum");
 	if (strcmp(h->cell, expect->cell) != 0 || strcmp(h->node, expect->node) != 0 ||
 	    h->incarnation != expect->incarnation)
@@ -101,7 +102,8 @@ static enum err record_take(struct scan *s, const struct record *r, uint64_t hea
 	struct log_segment *segment = &log->segments[log->segment_count - 1];
 	enum err err = record_follows(r, &log->last);
 	if (!err && head_at) err = log_add_mark(segment, r->at.seq, head_at);
-	if (!err && r->at.epoch > log->last.epoch) err = log_note_epoch(log, r->at.epoch, r->at.seq);
+	if (!err && r->at.epoch > log->last.epoch)
+		err = log_note_epoch(log, r->at.epoch, r->at.seq);
 	if (!err) log->last = r->at;
 	return err;
 }
@@ -149,7 +151,8 @@ static enum err later_head_find(struct scan *s, uint64_t from, uint64_t *found) 
 		uint64_t seq;
 		while (!*found && (p = memchr(p, 'H', (size_t)(end - p)))) {
 			uint64_t offset = from + (uint64_t)(p - chunk);
-			if (batch_head_valid(p, segment->header.nonce, offset, &seq)) *found = offset;
+			if (batch_head_valid(p, segment->header.nonce, offset, &seq))
+				*found = offset;
 			if (++p == end) break;
 		}
 		from += got - BATCH_HEAD_BYTES + 1;
@@ -178,7 +181,8 @@ static enum err tail_settle(struct scan *s) {
 		err = file_zero(s->file, s->log->files, at, at + got);
 	}
 	for (uint64_t at = s->batch_at; !err && at && at < segment->end; at += got) {
-		size_t want = segment->end - at < CHUNK_BYTES ? (size_t)(segment->end - at) : CHUNK_BYTES;
+		size_t want =
+			segment->end - at < CHUNK_BYTES ? (size_t)(segment->end - at) : CHUNK_BYTES;
 		err = ops->read(s->file, at, chunk, want, &got);
 		if (!err && got == 0) err = ERR_IO;
 		if (!err) err = ops->write(s->file, at, chunk, got);
@@ -198,11 +202,12 @@ static void segments_forget(struct scan *s) {
 	for (int i = 0; i < log->segment_count; i++) {
 		char path[PATH_BYTES];
 		if (!log_segment_path(log, log->segments[i].header.prev.seq + 1, path))
-			IGNORE(log->files->ops->unlink(log->files, path)); /* the next open tries again */
+			IGNORE(log->files->ops->unlink(log->files,
+			                               path)); /* the next open tries again */
 		free(log->segments[i].marks);
 	}
-	LOG(LOG_WARN, "store", "dropped old log that a checkpoint covers",
-	    {"dir", log->dir}, LOG_NUM("below_seq", (int64_t)log->last.seq));
+	LOG(LOG_WARN, "store", "dropped old log that a checkpoint covers", {"dir", log->dir},
+	    LOG_NUM("below_seq", (int64_t)log->last.seq));
 	log->segment_count = log->epoch_count = 0;
 	log->bytes = 0;
 }
@@ -236,7 +241,8 @@ static enum err segment_last(struct scan *s) {
 	if (log->last.seq < s->how->floor_seq) {
 		char what[160];
 		snprintf(what, sizeof(what),
-		         "the log ends with record %" PRIu64 " although record %" PRIu64 " was durable",
+		         "the log ends with record %" PRIu64 " although record %" PRIu64
+		         " was durable",
 		         log->last.seq, s->how->floor_seq);
 		return scan_fault(s, end, what);
 	}
@@ -249,7 +255,9 @@ static enum err segment_open(struct scan *s, int index) {
 	enum err err = log_segment_path(log, s->first_seqs[index], s->path);
 	if (!err)
 		err = log->files->ops->open(log->files, s->path, FILE_READ | FILE_WRITE, &s->file);
-	if (err) return fault_set(s->fault, err, "%s: cannot be opened: check rights and disk", s->path);
+	if (err)
+		return fault_set(s->fault, err, "%s: cannot be opened: check rights and disk",
+		                 s->path);
 	err = header_read(s, s->first_seqs[index], &h);
 	if (!err) err = segment_join(s, &h);
 	if (!err) err = records_walk(s);
@@ -278,7 +286,8 @@ enum err log_open(struct log *log, struct log_recovery *how, struct fault *fault
 		fault_set(fault, err, "%s: cannot be listed: %s: check rights and disk", log->dir,
 		          err_text(err));
 	else if (s.count == 0)
-		err = fault_set(fault, ERR_CORRUPT, "%s: no log segment is left: %s", log->dir, advice);
+		err = fault_set(fault, ERR_CORRUPT, "%s: no log segment is left: %s", log->dir,
+		                advice);
 	int i = 0;
 	for (; !err && i < s.count && !s.reached; i++) {
 		err = segment_open(&s, i);

@@ -17,7 +17,9 @@ void log_walk_init(struct log_walk *w, struct files *files, struct file *file, u
 	w->window_at = offset;
 }
 
-void log_walk_done(struct log_walk *w) { buf_done(&w->window); }
+void log_walk_done(struct log_walk *w) {
+	buf_done(&w->window);
+}
 
 enum err log_walk_peek(struct log_walk *w, size_t len, struct slice *out) {
 	if (len > w->end - w->offset) len = (size_t)(w->end - w->offset);
@@ -117,8 +119,10 @@ static enum err place_find(struct log *log, uint64_t seq, struct place *out) {
 		int low = 0, high = s->mark_count - 1; /* last mark at or before seq */
 		while (low < high) {
 			int mid = (low + high + 1) / 2;
-			if (s->marks[mid].seq <= seq) low = mid;
-			else high = mid - 1;
+			if (s->marks[mid].seq <= seq)
+				low = mid;
+			else
+				high = mid - 1;
 		}
 		out->nonce = s->header.nonce;
 		out->offset = s->marks[low].offset;

@@ -11,11 +11,11 @@
 enum err log_writer_open(struct log_writer *w, struct log *log) {
 	const struct log_segment *s = &log->segments[log->segment_count - 1];
 	char path[PATH_BYTES];
-	*w = (struct log_writer){.log = log, .header = s->header, .offset = s->end, .tail = log->last};
+	*w = (struct log_writer){
+		.log = log, .header = s->header, .offset = s->end, .tail = log->last};
 	buf_init(&w->batch, LOG_BATCH_MAX_BYTES);
 	enum err err = log_segment_path(log, s->header.prev.seq + 1, path);
-	if (!err)
-		err = log->files->ops->open(log->files, path, FILE_READ | FILE_WRITE, &w->file);
+	if (!err) err = log->files->ops->open(log->files, path, FILE_READ | FILE_WRITE, &w->file);
 	return err;
 }
 
@@ -41,7 +41,8 @@ static enum err space_check(struct log *log, uint64_t bytes) {
 	pthread_mutex_unlock(&log->lock);
 	enum err err = log->files->ops->free_bytes(log->files, dir, &free_bytes);
 	if (err) return err;
-	return free_bytes < bytes || free_bytes - bytes < log->min_free_bytes ? ERR_NO_SPACE : ERR_OK;
+	return free_bytes < bytes || free_bytes - bytes < log->min_free_bytes ? ERR_NO_SPACE
+	                                                                      : ERR_OK;
 }
 
 /* A zeroed file under a name that recovery ignores. */
@@ -196,16 +197,20 @@ enum err log_batch_add(struct log_writer *w, struct slice records) {
 		err = record_decode(rest, &r);
 		if (err == ERR_NOT_FOUND) err = ERR_CORRUPT;
 		if (err) break;
-		if (r.at.seq != last.seq + 1) err = ERR_CONFLICT;
-		else err = record_follows(&r, &last);
+		if (r.at.seq != last.seq + 1)
+			err = ERR_CONFLICT;
+		else
+			err = record_follows(&r, &last);
 		if (!err && r.at.epoch > last.epoch) err = fresh_add(w, &r);
 		last = r.at;
 		rest.ptr += r.bytes.len;
 		rest.len -= r.bytes.len;
 	}
 	if (!err) err = buf_append_slice(&w->batch, records);
-	if (err) w->fresh_count = fresh_before;
-	else w->batch_last = last;
+	if (err)
+		w->fresh_count = fresh_before;
+	else
+		w->batch_last = last;
 	return err;
 }
 

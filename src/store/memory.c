@@ -8,7 +8,9 @@
 #include "base/assert.h"
 #include "store/memory_state.h"
 
-static struct memory *memory_of(struct store *s) { return CONTAINER_OF(s, struct memory, store); }
+static struct memory *memory_of(struct store *s) {
+	return CONTAINER_OF(s, struct memory, store);
+}
 
 static void epochs_copy(struct memory *m) {
 	const struct memory_disk *d = m->disk;
@@ -46,7 +48,9 @@ static void settle(struct work_queue *q, struct list *group) {
 	                                  : CONTAINER_OF(q, struct memory, log_queue));
 }
 
-static void info(struct store *s, struct store_info *out) { *out = memory_of(s)->info; }
+static void info(struct store *s, struct store_info *out) {
+	*out = memory_of(s)->info;
+}
 
 /* --- operations --------------------------------------------------------------------------------------- */
 
@@ -159,7 +163,7 @@ void store_memory_crash(struct store *s) {
 	struct memory_disk *d = m->disk;
 	uint64_t told = m->info.last.seq < d->last.seq ? m->info.last.seq : d->last.seq;
 	if (told < d->base.at.seq) told = d->base.at.seq;
-	LIST_EACH(&m->log_queue.pending, n) {
+	LIST_EACH (&m->log_queue.pending, n) {
 		struct work *w = CONTAINER_OF(n, struct work, node);
 		if (m->fenced || w->kind != WORK_APPEND || memory_log_add(d, w->bytes)) break;
 	}

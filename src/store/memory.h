@@ -10,11 +10,18 @@ struct memory_disk;
 struct memory_disk *memory_disk_new(uint64_t seed);
 void memory_disk_free(struct memory_disk *d);
 
-enum memory_fault { MEMORY_APPEND, MEMORY_APPLY, MEMORY_PROMISE, MEMORY_QUARANTINE, MEMORY_TRUNCATE, MEMORY_IMPORT };
+enum memory_fault {
+	MEMORY_APPEND,
+	MEMORY_APPLY,
+	MEMORY_PROMISE,
+	MEMORY_QUARANTINE,
+	MEMORY_TRUNCATE,
+	MEMORY_IMPORT
+};
 /* The countdown-th such operation from now fails with err (ERR_IO fences, ERR_NO_SPACE does not);
  * sticky: all later ones too; countdown 0 clears. */
-void memory_disk_fail(struct memory_disk *d, enum memory_fault op, uint64_t countdown,
-                      enum err err, bool sticky);
+void memory_disk_fail(struct memory_disk *d, enum memory_fault op, uint64_t countdown, enum err err,
+                      bool sticky);
 
 MUST enum err store_memory_open(struct io *io, struct memory_disk *d, struct store **out);
 /* Power loss: appends not yet done are kept, lost or cut at a record by the disk's own random. */

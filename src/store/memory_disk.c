@@ -35,10 +35,12 @@ void memory_disk_free(struct memory_disk *d) {
 	free(d);
 }
 
-uint64_t memory_random(struct memory_disk *d) { return mix64(d->random += 0x9e3779b97f4a7c15); }
+uint64_t memory_random(struct memory_disk *d) {
+	return mix64(d->random += 0x9e3779b97f4a7c15);
+}
 
-void memory_disk_fail(struct memory_disk *d, enum memory_fault op, uint64_t countdown,
-                      enum err err, bool sticky) {
+void memory_disk_fail(struct memory_disk *d, enum memory_fault op, uint64_t countdown, enum err err,
+                      bool sticky) {
 	pthread_mutex_lock(&d->lock);
 	d->faults[op].countdown = countdown;
 	d->faults[op].err = err;

@@ -123,7 +123,8 @@ static enum err import_chunk(struct memory *m, struct slice chunk) {
 static enum err import_check(struct memory *m) {
 	const struct memory_view *v = &m->import.view;
 	if (!m->import.active) return ERR_INVALID;
-	if (!m->import.ended || !position_eq(&m->import.total.at, &m->import.at)) return ERR_CORRUPT;
+	if (!m->import.ended || !position_eq(&m->import.total.at, &m->import.at))
+		return ERR_CORRUPT;
 	if (v->count != m->import.total.entries || v->state_hash != m->import.total.state_hash)
 		return ERR_CORRUPT;
 	return fault(m, MEMORY_IMPORT);
@@ -166,7 +167,7 @@ static enum err one(struct memory *m, struct work *w) {
 
 static void group_run(struct memory *m, struct list *group) {
 	pthread_mutex_lock(&m->disk->lock);
-	LIST_EACH(group, n) {
+	LIST_EACH (group, n) {
 		struct work *w = CONTAINER_OF(n, struct work, node);
 		w->err = one(m, w);
 	}

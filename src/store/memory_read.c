@@ -127,8 +127,10 @@ enum err memory_export_begin(struct store *s, struct position *at, void **out) {
 	enum err err = items_put(x, &m->view);
 	*at = m->view.at;
 	pthread_mutex_unlock(&m->disk->lock);
-	if (err) memory_export_end(x);
-	else *out = x;
+	if (err)
+		memory_export_end(x);
+	else
+		*out = x;
 	return err;
 }
 

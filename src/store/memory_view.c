@@ -18,8 +18,10 @@ size_t memory_view_find(const struct memory_view *v, struct slice key, bool afte
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 		int c = slice_cmp(v->entries[mid]->key, key);
-		if (c < 0 || (after && c == 0)) low = mid + 1;
-		else high = mid;
+		if (c < 0 || (after && c == 0))
+			low = mid + 1;
+		else
+			high = mid;
 	}
 	return low;
 }
@@ -83,8 +85,10 @@ enum err memory_view_apply(struct memory_view *v, const struct record *r) {
 	enum err err;
 	while (!(err = record_next_op(&c, &op))) {
 		const struct entry e = {op.value, r->at.epoch, r->at.seq, op.expires_ms};
-		if (op.type == OP_DELETE) entry_delete(v, op.key);
-		else if ((err = memory_view_put(v, op.key, &e))) return err;
+		if (op.type == OP_DELETE)
+			entry_delete(v, op.key);
+		else if ((err = memory_view_put(v, op.key, &e)))
+			return err;
 	}
 	if (err != ERR_NOT_FOUND) return err;
 	v->at = r->at;

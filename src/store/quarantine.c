@@ -14,8 +14,7 @@
 enum { ITEMS_MAX = 4096, MANIFEST_MAX_BYTES = 16 << 10, WRITE_BYTES = 256 << 10, TWINS_MAX = 9 };
 static const size_t SAVED_MAX_BYTES = (size_t)4 << 30; /* read back at once to compare */
 
-enum err quarantine_path(const char *dir, const char *id, const char *name,
-                         char out[PATH_BYTES]) {
+enum err quarantine_path(const char *dir, const char *id, const char *name, char out[PATH_BYTES]) {
 	return path_make(out, "%s/quarantine/%s/%s", dir, id, name);
 }
 
@@ -69,8 +68,7 @@ static enum err records_save(struct saving *s, const char *path, struct log_read
 	if (err) return err;
 	buf_init(&s->buf, RECORD_MAX_BYTES + WRITE_BYTES);
 	err = ops->resize(s->file, 0);
-	if (!err)
-		err = log_each(reader, s->m.keep.seq + 1, s->m.last.seq, saving_take, s);
+	if (!err) err = log_each(reader, s->m.keep.seq + 1, s->m.last.seq, saving_take, s);
 	if (!err) err = s->err;
 	if (!err) err = saving_flush(s);
 	if (!err) err = ops->sync(s->file);
@@ -103,7 +101,8 @@ static enum err id_choose(struct files *files, const char *dir, struct quarantin
 		enum err err = manifest_read(files, dir, m->id, &other);
 		if (err == ERR_NOT_FOUND) return ERR_OK;
 		if (err && err != ERR_CORRUPT && err != ERR_FORMAT) return err;
-		if (err || !position_eq(&other.keep, &m->keep) || !position_eq(&other.last, &m->last))
+		if (err || !position_eq(&other.keep, &m->keep) ||
+		    !position_eq(&other.last, &m->last))
 			continue;
 		struct buf records;
 		buf_init(&records, SAVED_MAX_BYTES);
@@ -114,8 +113,8 @@ static enum err id_choose(struct files *files, const char *dir, struct quarantin
 	return ERR_TOO_MANY;
 }
 
-enum err quarantine_write(struct files *files, const char *dir,
-                          const struct quarantine_tail *tail, struct log_reader *reader) {
+enum err quarantine_write(struct files *files, const char *dir, const struct quarantine_tail *tail,
+                          struct log_reader *reader) {
 	struct saving s = {.files = files};
 	char area[PATH_BYTES], home[PATH_BYTES], path[PATH_BYTES];
 	bool saved;
@@ -182,8 +181,7 @@ static int item_cmp(const void *a, const void *b) {
 }
 
 enum err quarantine_list(struct files *files, const char *dir,
-                         void (*each)(void *arg, const struct quarantine_item *item),
-                         void *arg) {
+                         void (*each)(void *arg, const struct quarantine_item *item), void *arg) {
 	struct item_list l = {.files = files, .dir = dir};
 	char area[PATH_BYTES];
 	enum err err = path_make(area, "%s/quarantine", dir);

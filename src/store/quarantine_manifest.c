@@ -33,12 +33,13 @@ enum err manifest_encode(const struct quarantine_manifest *m, struct buf *out) {
 	char crc[9], check[9];
 	struct slice why = slice_str(m->why);
 	snprintf(crc, sizeof(crc), "%08" PRIx32, m->crc);
-	json_t *doc = json_pack(
-		"{s:i,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:s}", "format", MANIFEST_FORMAT, "id",
-		m->id, "cell", m->cell, "node", m->node, "why", utf8_valid(why) ? m->why : "(not text)",
-		"time_ms", (json_int_t)m->time_ms, "keep", position_json(&m->keep), "last",
-		position_json(&m->last), "first_seq", (json_int_t)(m->keep.seq + 1), "count",
-		(json_int_t)m->count, "bytes", (json_int_t)m->bytes, "crc32c", crc);
+	json_t *doc = json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:s}", "format",
+	                        MANIFEST_FORMAT, "id", m->id, "cell", m->cell, "node", m->node,
+	                        "why", utf8_valid(why) ? m->why : "(not text)", "time_ms",
+	                        (json_int_t)m->time_ms, "keep", position_json(&m->keep), "last",
+	                        position_json(&m->last), "first_seq", (json_int_t)(m->keep.seq + 1),
+	                        "count", (json_int_t)m->count, "bytes", (json_int_t)m->bytes,
+	                        "crc32c", crc);
 	if (!doc) return ERR_NO_MEMORY;
 	enum err err = check_make(doc, check);
 	char *text = NULL;

@@ -128,7 +128,7 @@ enum err record_encode(struct buf *out, struct position *at, uint64_t epoch, uin
 struct record_cursor record_cursor(const struct record *r) {
 	return (struct record_cursor){
 		.rest = slice_of(r->bytes.ptr + RECORD_HEADER_BYTES,
-		                 r->bytes.len - RECORD_HEADER_BYTES),
+	                         r->bytes.len - RECORD_HEADER_BYTES),
 		.left_ops = r->op_count,
 		.left_events = r->event_count,
 	};

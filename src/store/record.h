@@ -56,9 +56,9 @@ struct event {
 
 /* Appends one record to `out` and moves *at to it: seq + 1, the given epoch, the new hash.
  * ERR_TOO_LARGE beyond the limits above; then nothing is changed. */
-MUST enum err record_encode(struct buf *out, struct position *at, uint64_t epoch,
-                            uint64_t time_ms, enum record_kind kind, const struct op *ops,
-                            int op_count, const struct event *events, int event_count);
+MUST enum err record_encode(struct buf *out, struct position *at, uint64_t epoch, uint64_t time_ms,
+                            enum record_kind kind, const struct op *ops, int op_count,
+                            const struct event *events, int event_count);
 
 /* A decoded header; `bytes` borrows the input. */
 struct record {
@@ -80,5 +80,6 @@ struct record_cursor {
 	int left_ops, left_events;
 };
 struct record_cursor record_cursor(const struct record *r);
-MUST enum err record_next_op(struct record_cursor *c, struct op *out);       /* ERR_NOT_FOUND at the end */
+MUST enum err record_next_op(struct record_cursor *c,
+                             struct op *out); /* ERR_NOT_FOUND at the end */
 MUST enum err record_next_event(struct record_cursor *c, struct event *out); /* after all ops */

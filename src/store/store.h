@@ -33,8 +33,8 @@ struct store_op {
 /* What a key holds. Borrowed: valid during the callback only. */
 struct entry {
 	struct slice value;
-	uint64_t epoch, seq;  /* of the record that wrote it: the version */
-	uint64_t expires_ms;  /* 0: never. The reader compares with its clock; a store never hides */
+	uint64_t epoch, seq; /* of the record that wrote it: the version */
+	uint64_t expires_ms; /* 0: never. The reader compares with its clock; a store never hides */
 };
 
 /* Where an epoch begins: the seq of its first record. */
@@ -45,12 +45,12 @@ struct epoch_start {
 /* What the store knows about itself; owner thread; a copy, `epochs` valid until the next
  * operation completes. */
 struct store_info {
-	struct position last;     /* of the log, durable */
-	struct position applied;  /* of the view */
-	uint64_t first_seq;       /* oldest record that store_read_log can still give */
-	uint64_t promised_epoch;  /* durable; at least last.epoch */
-	uint64_t incarnation;     /* random, made with the directory: a wiped disk is another replica */
-	uint64_t state_hash;      /* of the view at `applied`: equal positions have equal hashes */
+	struct position last;    /* of the log, durable */
+	struct position applied; /* of the view */
+	uint64_t first_seq;      /* oldest record that store_read_log can still give */
+	uint64_t promised_epoch; /* durable; at least last.epoch */
+	uint64_t incarnation; /* random, made with the directory: a wiped disk is another replica */
+	uint64_t state_hash;  /* of the view at `applied`: equal positions have equal hashes */
 	uint64_t log_bytes, view_bytes, checkpoint_seq;
 	const struct epoch_start *epochs; /* ascending, from the epoch of record first_seq - 1 on */
 	int epoch_count;
@@ -73,8 +73,7 @@ struct store_ops {
 	 * done says ERR_OK. Several appends may be in flight; those waiting are written as one
 	 * with one sync (group commit). `epoch`: of the home that writes or sends them; below
 	 * promised_epoch: ERR_CONFLICT. The records may be older: a new home sends what is missing. */
-	void (*append)(struct store *s, uint64_t epoch, struct slice records,
-	               struct store_op *op);
+	void (*append)(struct store *s, uint64_t epoch, struct slice records, struct store_op *op);
 
 	/* Makes records up to `seq` (durable already) visible to readers. */
 	void (*apply)(struct store *s, uint64_t seq, struct store_op *op);
@@ -125,7 +124,8 @@ struct store_ops {
 	                         const struct position *at),
 	            void *arg);
 	/* Synchronous walk in key order over one snapshot. */
-	enum err (*scan)(struct store_reader *r, const struct store_scan *scan, struct position *at);
+	enum err (*scan)(struct store_reader *r, const struct store_scan *scan,
+	                 struct position *at);
 	/* Keys whose expires_ms is in (0, now_ms], earliest first, at most max. */
 	enum err (*expired)(struct store_reader *r, uint64_t now_ms, int max,
 	                    void (*each)(void *arg, struct slice key), void *arg);

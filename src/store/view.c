@@ -101,7 +101,9 @@ uint64_t view_bytes(const struct view *v) {
 	return ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
 }
 
-enum err view_sync(struct view *v) { return view_err(mdb_env_sync(v->env, 1)); }
+enum err view_sync(struct view *v) {
+	return view_err(mdb_env_sync(v->env, 1));
+}
 
 /* --- the writer's transaction -------------------------------------------------------- */
 
@@ -125,8 +127,10 @@ enum err view_commit(struct view *v, const struct position *at) {
 	int rc = view_row_write(v->txn, v->meta, &v->next);
 	mdb_cursor_close(v->cursor);
 	v->cursor = NULL;
-	if (rc) mdb_txn_abort(v->txn);
-	else rc = mdb_txn_commit(v->txn);
+	if (rc)
+		mdb_txn_abort(v->txn);
+	else
+		rc = mdb_txn_commit(v->txn);
 	v->txn = NULL;
 	if (!rc) v->state = v->next;
 	return view_err(rc);
@@ -157,7 +161,8 @@ enum err view_put(struct view *v, struct slice key, const struct entry *e) {
 	/* One search either way: a found key leaves the cursor on it and gives the old entry. */
 	int rc = mdb_cursor_put(v->cursor, &k, &d, MDB_NOOVERWRITE | MDB_RESERVE);
 	if (rc == MDB_KEYEXIST) {
-		if (d.mv_size >= ENTRY_HEADER_BYTES) had_expiry = get_u64((uint8_t *)d.mv_data + 24);
+		if (d.mv_size >= ENTRY_HEADER_BYTES)
+			had_expiry = get_u64((uint8_t *)d.mv_data + 24);
 		rc = entry_forget(v, key, d, e->expires_ms);
 		d.mv_size = bytes;
 		if (!rc) rc = mdb_cursor_put(v->cursor, &k, &d, MDB_CURRENT | MDB_RESERVE);

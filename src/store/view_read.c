@@ -19,7 +19,8 @@ int view_row_read(MDB_txn *txn, MDB_dbi meta, struct view_state *out) {
 	if (rc == MDB_NOTFOUND) return 0;
 	if (rc) return rc;
 	const uint8_t *p = d.mv_data;
-	if (d.mv_size != ROW_BYTES || get_u32(p) != crc32c(0, p + 4, ROW_BYTES - 4)) return MDB_CORRUPTED;
+	if (d.mv_size != ROW_BYTES || get_u32(p) != crc32c(0, p + 4, ROW_BYTES - 4))
+		return MDB_CORRUPTED;
 	if (get_u32(p + 4) != ROW_VERSION) return MDB_VERSION_MISMATCH;
 	out->at.epoch = get_u64(p + 8);
 	out->at.seq = get_u64(p + 16);
@@ -67,7 +68,9 @@ void view_reader_done(struct view_reader *r) {
 	r->open = false;
 }
 
-static struct slice val_slice(MDB_val v) { return slice_of(v.mv_data, v.mv_size); }
+static struct slice val_slice(MDB_val v) {
+	return slice_of(v.mv_data, v.mv_size);
+}
 
 enum err view_get(struct view_reader *r, struct slice key, struct entry *e) {
 	if (key.len == 0 || key.len > KEY_MAX_BYTES) return ERR_NOT_FOUND;
@@ -100,7 +103,8 @@ enum err view_scan(struct view_reader *r, const struct store_scan *scan) {
 		struct entry e;
 		struct slice key = val_slice(k);
 		err = entry_decode(key, val_slice(d), &e);
-		if (err || !slice_starts(key, scan->prefix) || !scan->each(scan->arg, key, &e)) break;
+		if (err || !slice_starts(key, scan->prefix) || !scan->each(scan->arg, key, &e))
+			break;
 	}
 	mdb_cursor_close(c);
 	return err ? err : rc == MDB_NOTFOUND ? ERR_OK : view_err(rc);

@@ -14,7 +14,9 @@ static struct store_op *op_of(struct work *w) {
 	return CONTAINER_OF((void *)w, struct store_op, driver);
 }
 
-static bool groups(enum work_kind kind) { return kind == WORK_APPEND || kind == WORK_APPLY; }
+static bool groups(enum work_kind kind) {
+	return kind == WORK_APPEND || kind == WORK_APPLY;
+}
 
 static void group_take(struct work_queue *q, struct list *group) {
 	size_t bytes = 0;
@@ -80,7 +82,8 @@ enum err work_queue_init(struct work_queue *q, struct io *io, const char *lane_n
 	pthread_mutex_init(&q->lock, NULL);
 	list_init(&q->pending);
 	for (int i = 0; i < 2; i++) {
-		q->jobs[i] = (struct work_job){.job = {.run = job_run, .done = job_done}, .queue = q};
+		q->jobs[i] =
+			(struct work_job){.job = {.run = job_run, .done = job_done}, .queue = q};
 		list_init(&q->jobs[i].taken);
 	}
 	q->lane = io_lane_new(io, lane_name);

@@ -3,10 +3,10 @@
  * it gets to it, not when it was asked to: that is what makes the group in group commit.
  */
 #pragma once
-#include <pthread.h>
 #include "base/list.h"
 #include "io/io.h"
 #include "store/store.h"
+#include <pthread.h>
 
 enum work_kind {
 	WORK_APPEND,

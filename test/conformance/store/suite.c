@@ -22,19 +22,25 @@ int suite_run(const struct suite_case *cases, int count) {
 	for (int kind = 0; kind < RIG_KINDS; kind++)
 		for (int i = 0; i < count; i++, n++) {
 			assert_true(n < CASES_MAX);
-			snprintf(names[n], sizeof(names[n]), "%s %s", rig_names[kind], cases[i].name);
+			snprintf(names[n], sizeof(names[n]), "%s %s", rig_names[kind],
+			         cases[i].name);
 			tests[n] = (struct CMUnitTest){names[n], cases[i].run, setup, teardown,
 			                               (void *)(uintptr_t)kind};
 		}
 	return _cmocka_run_group_tests("store", tests, (size_t)n, NULL, NULL);
 }
 
-bool suite_can_fail(const struct rig *g) { return g->kind != RIG_LOCAL_UV; }
+bool suite_can_fail(const struct rig *g) {
+	return g->kind != RIG_LOCAL_UV;
+}
 
 void suite_fail(struct rig *g, enum suite_fault what, enum err err, bool sticky) {
-	static const enum memory_fault memory[] = {MEMORY_APPEND, MEMORY_PROMISE, MEMORY_QUARANTINE};
-	if (g->memory) memory_disk_fail(g->memory, memory[what], 1, err, sticky);
-	else sim_disk_fail(g->files, SIM_WRITE, 1, err, sticky);
+	static const enum memory_fault memory[] = {MEMORY_APPEND, MEMORY_PROMISE,
+	                                           MEMORY_QUARANTINE};
+	if (g->memory)
+		memory_disk_fail(g->memory, memory[what], 1, err, sticky);
+	else
+		sim_disk_fail(g->files, SIM_WRITE, 1, err, sticky);
 }
 
 void suite_heal(struct rig *g) {

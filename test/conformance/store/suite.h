@@ -10,7 +10,8 @@ struct suite_case {
 };
 /* Runs every case on every kind of rig; the state of a case is its struct rig, opened. */
 int suite_run(const struct suite_case *cases, int count);
-#define CASE(fn) {#fn, fn}
+#define CASE(fn)                                                                                   \
+	{ #fn, fn }
 
 /* Ordered faults, where the kind can: the next log write, or apply, or promise … fails. */
 enum suite_fault { FAULT_APPEND, FAULT_PROMISE, FAULT_QUARANTINE };

@@ -19,7 +19,8 @@ static void no_room_leaves_nothing(void **state) {
 	suite_fail(g, FAULT_APPEND, ERR_NO_SPACE, false);
 	for (int i = 0; i < 3; i++) { /* those in flight behind it have no place either */
 		rig_op_init(g, &ops[i]);
-		g->store->ops->append(g->store, 1, history_slice(&h, 5 + (uint64_t)i, 5 + (uint64_t)i),
+		g->store->ops->append(g->store, 1,
+		                      history_slice(&h, 5 + (uint64_t)i, 5 + (uint64_t)i),
 		                      &ops[i].op);
 	}
 	for (int i = 0; i < 3; i++) CHECK_ERR(rig_wait(g, &ops[i]), NO_SPACE);
@@ -128,4 +129,6 @@ static const struct suite_case cases[] = {
 	CASE(crash_keeps_a_prefix),
 };
 
-int main(void) { return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0]))); }
+int main(void) {
+	return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0])));
+}

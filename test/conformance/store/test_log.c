@@ -56,7 +56,8 @@ static void appends_in_flight_finish_in_order(void **state) {
 	for (int i = 0; i < N; i++) history_put_sized(&h, 1, "key", 300);
 	for (int i = 0; i < N; i++) {
 		rig_op_init(g, &ops[i]);
-		g->store->ops->append(g->store, 1, history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
+		g->store->ops->append(g->store, 1,
+		                      history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
 		                      &ops[i].op);
 		assert_false(ops[i].done);
 	}
@@ -78,8 +79,8 @@ static void records_must_follow(void **state) {
 	for (int i = 0; i < 4; i++) history_put(&h, 1, "key", "value");
 	for (int i = 0; i < 4; i++) history_put(&other, 1, "key", "another");
 	CHECK(rig_append(g, history_slice(&h, 1, 2)));
-	CHECK_ERR(rig_append(g, history_slice(&h, 4, 4)), CONFLICT);  /* a gap */
-	CHECK_ERR(rig_append(g, history_slice(&h, 2, 3)), CONFLICT);  /* again */
+	CHECK_ERR(rig_append(g, history_slice(&h, 4, 4)), CONFLICT);    /* a gap */
+	CHECK_ERR(rig_append(g, history_slice(&h, 2, 3)), CONFLICT);    /* again */
 	CHECK_ERR(rig_append(g, history_slice(&other, 3, 3)), CORRUPT); /* another history */
 	CHECK_ERR(rig_append(g, slice_of(NULL, 0)), INVALID);
 	struct slice third = history_slice(&h, 3, 3);
@@ -247,7 +248,8 @@ static void close_waits_and_is_silent(void **state) {
 	for (int i = 0; i < N; i++) history_put(&h, 1, "key", "value");
 	for (int i = 0; i < N; i++) {
 		rig_op_init(g, &ops[i]);
-		g->store->ops->append(g->store, 1, history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
+		g->store->ops->append(g->store, 1,
+		                      history_slice(&h, (uint64_t)i + 1, (uint64_t)i + 1),
 		                      &ops[i].op);
 	}
 	rig_close(g);
@@ -273,4 +275,6 @@ static const struct suite_case cases[] = {
 	CASE(close_waits_and_is_silent),
 };
 
-int main(void) { return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0]))); }
+int main(void) {
+	return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0])));
+}

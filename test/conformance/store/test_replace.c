@@ -43,7 +43,7 @@ static void tail_is_kept_then_cut(void **state) {
 	suite_fill(g, &h, 1, 60);
 	CHECK_ERR(rig_truncate(g, &h.at[20]), PRECONDITION); /* not saved */
 	CHECK(rig_quarantine(g, &h.at[20]));
-	CHECK(rig_quarantine(g, &h.at[20])); /* again is the same item */
+	CHECK(rig_quarantine(g, &h.at[20]));                 /* again is the same item */
 	CHECK_ERR(rig_truncate(g, &h.at[19]), PRECONDITION); /* record 20 is not saved */
 	CHECK(buf_append_slice(&tail, history_slice(&h, 21, 60)));
 	quarantined_is(g, buf_slice(&tail));
@@ -151,7 +151,8 @@ static void pair_init(struct pair *p, const struct rig *to) {
 	for (int i = 0; i < 300; i++) {
 		char key[16];
 		snprintf(key, sizeof(key), "key-%03d", i * 7 % 200);
-		const struct op op = {OP_PUT, slice_str(key), SLICE_LIT("value"), (uint64_t)(i % 4)};
+		const struct op op = {OP_PUT, slice_str(key), SLICE_LIT("value"),
+		                      (uint64_t)(i % 4)};
 		history_ops(&p->h, 1 + (uint64_t)i / 150, &op, 1);
 	}
 	suite_fill(p->from, &p->h, 1, 300);
@@ -225,7 +226,7 @@ static void half_an_import_changes_nothing(void **state) {
 	struct slice all = buf_slice(&p.snapshot);
 	CHECK_ERR(import_all(g, &p.at, slice_of(all.ptr, all.len - 1)), CORRUPT);
 	CHECK_ERR(import_all(g, &p.h.at[299], all), CORRUPT); /* of another position */
-	for (size_t i = 0; i < all.len; i += 97) { /* a flipped bit anywhere */
+	for (size_t i = 0; i < all.len; i += 97) {            /* a flipped bit anywhere */
 		p.snapshot.mem[p.snapshot.start + i] ^= 4;
 		CHECK_ERR(import_all(g, &p.at, all), CORRUPT);
 		p.snapshot.mem[p.snapshot.start + i] ^= 4;
@@ -326,4 +327,6 @@ static const struct suite_case cases[] = {
 	CASE(truncate_ends_at_the_snapshot),
 };
 
-int main(void) { return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0]))); }
+int main(void) {
+	return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0])));
+}

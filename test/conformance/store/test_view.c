@@ -26,7 +26,7 @@ static void applied_is_what_readers_see(void **state) {
 	assert_true(slice_is(buf_slice(&got.value), "two"));
 	assert_true(position_eq(&got.at, &h.at[3]));
 	buf_done(&got.value);
-	CHECK(rig_apply(g, 2)); /* has happened already */
+	CHECK(rig_apply(g, 2));              /* has happened already */
 	CHECK_ERR(rig_apply(g, 4), INVALID); /* not durable */
 	suite_equals(g, &h, 3);
 	rig_reopen(g);
@@ -128,7 +128,8 @@ static void walk_is(struct rig *g, const char *prefix, const char *after, int st
 
 static void scans_walk_in_key_order(void **state) {
 	struct rig *g = *state;
-	static const char *const keys[] = {"b/2", "a", "b/10", "b", "c\xff", "b/1", "bb", "c\xff\xff"};
+	static const char *const keys[] = {"b/2",   "a",   "b/10", "b",
+	                                   "c\xff", "b/1", "bb",   "c\xff\xff"};
 	struct history h;
 	history_init(&h);
 	walk_is(g, "", "", 0, "");
@@ -244,7 +245,8 @@ static bool pair_each(void *arg, struct slice key, const struct entry *e) {
 	struct watcher *w = arg;
 	if (!w->value[0]) memcpy(w->value, e->value.ptr, e->value.len);
 	/* Both keys of a record change together: one state, never a mixture. */
-	else if (!slice_is(e->value, w->value)) atomic_store(&w->bad, true);
+	else if (!slice_is(e->value, w->value))
+		atomic_store(&w->bad, true);
 	return true;
 }
 
@@ -256,7 +258,8 @@ static void *watch(void *arg) {
 		const struct store_scan scan = {.each = pair_each, .arg = w};
 		struct position at;
 		memset(w->value, 0, sizeof(w->value));
-		if (w->g->store->ops->scan(r, &scan, &at) || at.seq < seen) atomic_store(&w->bad, true);
+		if (w->g->store->ops->scan(r, &scan, &at) || at.seq < seen)
+			atomic_store(&w->bad, true);
 		seen = at.seq;
 	}
 	w->g->store->ops->reader_free(r);
@@ -301,4 +304,6 @@ static const struct suite_case cases[] = {
 	CASE(readers_see_one_state),
 };
 
-int main(void) { return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0]))); }
+int main(void) {
+	return suite_run(cases, (int)(sizeof(cases) / sizeof(cases[0])));
+}

@@ -60,8 +60,10 @@ static int path_remove(const char *path, const struct stat *st, int type, struct
 
 void rig_free(struct rig *g) {
 	rig_close(g);
-	if (g->sim) sim_free(g->sim);
-	else io_free(g->io);
+	if (g->sim)
+		sim_free(g->sim);
+	else
+		io_free(g->io);
 	if (g->memory) memory_disk_free(g->memory);
 	if (g->dir[0]) assert_int_equal(nftw(g->dir, path_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
 	free(g);
@@ -89,8 +91,10 @@ void rig_reopen(struct rig *g) {
 void rig_crash(struct rig *g, bool power_loss) {
 	assert_true(rig_is_sim(g));
 	sim_crash(g->sim, "node", power_loss);
-	if (g->store && rig_is_local(g)) store_local_crash(g->store);
-	else if (g->store) store_memory_crash(g->store);
+	if (g->store && rig_is_local(g))
+		store_local_crash(g->store);
+	else if (g->store)
+		store_memory_crash(g->store);
 	g->store = NULL;
 	if (power_loss) snprintf(g->boot_id, sizeof(g->boot_id), "boot-%d", ++g->boots);
 	g->io = sim_node(g->sim, "node");
@@ -116,13 +120,17 @@ void rig_op_init(struct rig *g, struct rig_op *op) {
 
 enum err rig_wait(struct rig *g, struct rig_op *op) {
 	while (!op->done) {
-		if (!g->sim) io_run(g->io);
-		else assert_true(sim_step(g->sim));
+		if (!g->sim)
+			io_run(g->io);
+		else
+			assert_true(sim_step(g->sim));
 	}
 	return op->err;
 }
 
-static void timer_stop(void *arg) { io_stop(arg); }
+static void timer_stop(void *arg) {
+	io_stop(arg);
+}
 
 void rig_settle(struct rig *g, int turns) {
 	if (g->sim) {
@@ -152,8 +160,12 @@ enum err rig_append(struct rig *g, struct slice records) {
 	bool whole = record_decode(records, &r) == ERR_OK;
 	return rig_append_by(g, whole ? r.at.epoch : UINT64_MAX, records);
 }
-enum err rig_apply(struct rig *g, uint64_t seq) { SYNC(apply(g->store, seq, &o.op)); }
-enum err rig_promise(struct rig *g, uint64_t epoch) { SYNC(promise(g->store, epoch, &o.op)); }
+enum err rig_apply(struct rig *g, uint64_t seq) {
+	SYNC(apply(g->store, seq, &o.op));
+}
+enum err rig_promise(struct rig *g, uint64_t epoch) {
+	SYNC(promise(g->store, epoch, &o.op));
+}
 enum err rig_quarantine(struct rig *g, const struct position *keep) {
 	SYNC(quarantine(g->store, keep, "a test of divergence", &o.op));
 }
@@ -209,8 +221,10 @@ enum err rig_get(struct rig *g, const char *key, struct rig_got *out) {
 static void dump_line(struct buf *out, struct slice key, const struct entry *e) {
 	/* Long values by length: dumps are compared, not read. */
 	CHECK(buf_printf(out, SLICE_FMT "=", SLICE_ARG(key)));
-	if (e->value.len < 64) CHECK(buf_append_slice(out, e->value));
-	else CHECK(buf_printf(out, "(%zu bytes)", e->value.len));
+	if (e->value.len < 64)
+		CHECK(buf_append_slice(out, e->value));
+	else
+		CHECK(buf_printf(out, "(%zu bytes)", e->value.len));
 	CHECK(buf_printf(out, "@%d/%d!%d\n", (int)e->epoch, (int)e->seq, (int)e->expires_ms));
 }
 
@@ -243,7 +257,9 @@ void history_init(struct history *h) {
 	buf_init(&h->bytes, 256 << 20);
 }
 
-void history_done(struct history *h) { buf_done(&h->bytes); }
+void history_done(struct history *h) {
+	buf_done(&h->bytes);
+}
 
 void history_cut(struct history *h, uint64_t seq) {
 	assert_true(seq <= (uint64_t)h->count);
@@ -255,7 +271,8 @@ static void history_record(struct history *h, uint64_t epoch, enum record_kind k
                            const struct op *ops, int count) {
 	struct position at = h->at[h->count];
 	h->offsets[h->count] = h->bytes.len;
-	CHECK(record_encode(&h->bytes, &at, epoch, 1700000000000 + at.seq, kind, ops, count, NULL, 0));
+	CHECK(record_encode(&h->bytes, &at, epoch, 1700000000000 + at.seq, kind, ops, count, NULL,
+	                    0));
 	h->at[++h->count] = at;
 }
 
@@ -275,7 +292,8 @@ void history_put(struct history *h, uint64_t epoch, const char *key, const char 
 void history_put_sized(struct history *h, uint64_t epoch, const char *key, size_t bytes) {
 	uint8_t *value = malloc(bytes);
 	memset(value, 'a' + h->count % 26, bytes);
-	const struct op op = {.type = OP_PUT, .key = slice_str(key), .value = slice_of(value, bytes)};
+	const struct op op = {
+		.type = OP_PUT, .key = slice_str(key), .value = slice_of(value, bytes)};
 	history_ops(h, epoch, &op, 1);
 	free(value);
 }

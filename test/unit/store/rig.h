@@ -81,7 +81,7 @@ enum err rig_export(struct rig *g, size_t chunk_bytes, struct position *at, stru
 /* Records one after another: `history` is the model that a store is compared with. */
 struct history {
 	struct buf bytes;
-	size_t offsets[4096]; /* of record i + 1 */
+	size_t offsets[4096];     /* of record i + 1 */
 	struct position at[4097]; /* after record i */
 	int count;
 };

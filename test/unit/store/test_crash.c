@@ -8,7 +8,7 @@ enum { TRIES_MAX = 4 };
 
 /* What the store may hold after a crash: records up to one of these. */
 struct allowed {
-	uint64_t min, max; /* a prefix of the history between these */
+	uint64_t min, max;   /* a prefix of the history between these */
 	uint64_t or_exactly; /* or up to here; UINT64_MAX: no */
 };
 struct world {
@@ -18,7 +18,7 @@ struct world {
 	uint64_t promised;
 	struct buf tail; /* must be in quarantine once `tail_saved` */
 	bool tail_saved;
-	bool retry; /* ERR_NO_SPACE is answered by trying again */
+	bool retry;   /* ERR_NO_SPACE is answered by trying again */
 	enum err err; /* the first that was not OK: the workload stops there */
 };
 
@@ -63,15 +63,16 @@ static void write_at_once(struct world *w, uint64_t epoch) {
 		assert_true(tries < TRIES_MAX);
 		for (int i = from; i < 4; i++) {
 			rig_op_init(w->g, &ops[i]);
-			w->g->store->ops->append(w->g->store, epoch,
-			                         history_slice(&w->h, first + (uint64_t)i,
-			                                       first + (uint64_t)i),
-			                         &ops[i].op);
+			w->g->store->ops->append(
+				w->g->store, epoch,
+				history_slice(&w->h, first + (uint64_t)i, first + (uint64_t)i),
+				&ops[i].op);
 		}
 		for (int i = from; i < 4; i++) {
 			enum err err = rig_wait(w->g, &ops[i]);
 			if (!err) {
-				assert_int_equal(i, from); /* none may succeed behind one that failed */
+				assert_int_equal(
+					i, from); /* none may succeed behind one that failed */
 				from = i + 1;
 				w->allowed.min = first + (uint64_t)i;
 			} else if (err != ERR_NO_SPACE || !w->retry) {
@@ -227,8 +228,10 @@ static bool crash_at(enum way way, uint64_t call, uint64_t seed) {
 	if (!hit && w->err) print_error("history %d: %s\n", w->h.count, err_text(w->err));
 	if (!hit) CHECK(w->err); /* nothing failed: it went to its end */
 	sim_disk_fail(w->g->files, SIM_ANY, 0, ERR_OK, false);
-	if (way == POWER_LOSS || way == KILLED) rig_crash(w->g, way == POWER_LOSS);
-	else rig_close(w->g);
+	if (way == POWER_LOSS || way == KILLED)
+		rig_crash(w->g, way == POWER_LOSS);
+	else
+		rig_close(w->g);
 	world_check(w);
 	rig_free(w->g);
 	history_done(&w->h);
@@ -244,11 +247,21 @@ static void every_call(enum way way, uint64_t seed) {
 	assert_true(call > 100);
 }
 
-static void power_lost_at_every_call(void **state) { every_call(POWER_LOSS, 1); }
-static void power_lost_otherwise_at_every_call(void **state) { every_call(POWER_LOSS, 2); }
-static void killed_at_every_call(void **state) { every_call(KILLED, 5); }
-static void failing_once_at_every_call(void **state) { every_call(FAIL_ONCE, 3); }
-static void no_room_once_at_every_call(void **state) { every_call(NO_ROOM_ONCE, 4); }
+static void power_lost_at_every_call(void **state) {
+	every_call(POWER_LOSS, 1);
+}
+static void power_lost_otherwise_at_every_call(void **state) {
+	every_call(POWER_LOSS, 2);
+}
+static void killed_at_every_call(void **state) {
+	every_call(KILLED, 5);
+}
+static void failing_once_at_every_call(void **state) {
+	every_call(FAIL_ONCE, 3);
+}
+static void no_room_once_at_every_call(void **state) {
+	every_call(NO_ROOM_ONCE, 4);
+}
 
 /* argv[1]: which of them, so that they can run side by side. */
 int main(int argc, char **argv) {

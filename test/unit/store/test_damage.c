@@ -59,8 +59,10 @@ static void dir_prune(const struct kept *k, const char *dir) {
 		if (e->d_name[0] == '.') continue;
 		assert_true(snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < 1024);
 		if (stat(path, &st)) continue;
-		if (S_ISDIR(st.st_mode)) dir_prune(k, path);
-		else if (!is_kept(k, path)) unlink(path);
+		if (S_ISDIR(st.st_mode))
+			dir_prune(k, path);
+		else if (!is_kept(k, path))
+			unlink(path);
 	}
 	closedir(d);
 }
@@ -137,8 +139,10 @@ static void scene_is_right(struct scene *s) {
 	assert_true(rig_last_is(s->g, &s->h.at[KEEP]));
 	assert_int_equal(info.promised_epoch, 2);
 	enum err err = s->g->store->ops->read_log(s->g->store, info.first_seq, 1 << 30, &is);
-	if (!err) assert_true(slice_eq(buf_slice(&is), history_slice(&s->h, info.first_seq, KEEP)));
-	else assert_true(err == ERR_CORRUPT);
+	if (!err)
+		assert_true(slice_eq(buf_slice(&is), history_slice(&s->h, info.first_seq, KEEP)));
+	else
+		assert_true(err == ERR_CORRUPT);
 	buf_reset(&is);
 	history_dump(&s->h, KEEP, &want);
 	err = rig_apply(s->g, KEEP);
@@ -157,8 +161,10 @@ static void item_is_right(void *arg, const struct quarantine_item *item) {
 	struct buf one;
 	buf_init(&one, 1 << 20);
 	enum err err = quarantine_read(s->g->files, s->g->dir, item->id, &one);
-	if (!err) assert_true(slice_eq(buf_slice(&one), buf_slice(&s->tail)));
-	else assert_true(err == ERR_CORRUPT || err == ERR_FORMAT);
+	if (!err)
+		assert_true(slice_eq(buf_slice(&one), buf_slice(&s->tail)));
+	else
+		assert_true(err == ERR_CORRUPT || err == ERR_FORMAT);
 	buf_done(&one);
 }
 

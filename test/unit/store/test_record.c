@@ -13,7 +13,8 @@ static const struct event sample_events[] = {
 };
 
 static void sample(struct buf *out, struct position *at) {
-	CHECK(record_encode(out, at, 3, 1700000000000, RECORD_DATA, sample_ops, 3, sample_events, 2));
+	CHECK(record_encode(out, at, 3, 1700000000000, RECORD_DATA, sample_ops, 3, sample_events,
+	                    2));
 }
 
 static void test_vector(void **state) {
@@ -110,7 +111,8 @@ static void test_limits(void **state) {
 		many[i] = (struct op){.type = OP_DELETE, .key = slice_of(big, 1)};
 	struct op op = {.type = OP_PUT, .key = slice_of(big, KEY_MAX_BYTES + 1)};
 	CHECK_ERR(record_encode(&b, &at, 1, 0, RECORD_DATA, &op, 1, NULL, 0), TOO_LARGE);
-	op = (struct op){.type = OP_PUT, .key = slice_of(big, 1), .value = slice_of(big, sizeof(big))};
+	op = (struct op){
+		.type = OP_PUT, .key = slice_of(big, 1), .value = slice_of(big, sizeof(big))};
 	CHECK_ERR(record_encode(&b, &at, 1, 0, RECORD_DATA, &op, 1, NULL, 0), TOO_LARGE);
 	CHECK_ERR(record_encode(&b, &at, 1, 0, RECORD_DATA, many, RECORD_MAX_OPS + 1, NULL, 0),
 	          TOO_LARGE);
