@@ -6,9 +6,9 @@
 
 static const char help[] = "usage: holdfast check FILE…\n\n"
 			   "Checks node files (holdfast.yaml, with the policy they name) and "
-                           "policy files. Every mistake is\n"
+			   "policy files. Every mistake is\n"
 			   "printed as file:line:column with the offending value and what was "
-                           "expected. Opens no data.\n"
+			   "expected. Opens no data.\n"
 			   "Exit status: 0 all are right, 1 there are mistakes, 2 usage.\n\n"
 			   "example: holdfast check .playground/us-east.yaml\n";
 

@@ -82,8 +82,9 @@ static void on_answer(struct http_call *call, enum err err, const struct http1_h
 		struct slice token = http1_header(head, FIELD_HOLDFAST_TOKEN);
 		if (token.len) keep_text(c->token, sizeof(c->token), token);
 		for (int i = 0; i < head->header_count; i++)
-			c->retry_safe |=
-				slice_eq_nocase(head->headers[i].name, SLICE_LIT("holdfast-retry"));
+			c->retry_safe |= slice_eq_nocase(head->headers[i].name,
+			                                 SLICE_LIT("holdfast-retry")) &&
+			                 slice_is(head->headers[i].value, "safe");
 		buf_reset(&a->body);
 		c->err = buf_append_slice(&a->body, body);
 	}
@@ -103,7 +104,7 @@ static void try_once(struct client *c, const struct client_request *r, int endpo
 	if (c->token[0])
 		fields[n++] = (struct http_header){.name = SLICE_LIT("Holdfast-Token"),
 		                                   .value = slice_str(c->token)};
-	uint64_t left = deadline_ns - now;
+	uint64_t left = now < deadline_ns ? deadline_ns - now : 1;
 	c->call = (struct http_call){
 		.host = c->hosts[endpoint],
 		.port = c->ports[endpoint],

@@ -1,6 +1,7 @@
 /* `holdfast data`: one key or a scan, through any region that lives. */
 #include "app/target.h"
 #include "base/bytes.h"
+#include "base/parse.h"
 #include "io/http_uri.h"
 
 #include <jansson.h>
@@ -29,6 +30,7 @@ struct data {
 	struct target_options where;
 	const char *consistency, *if_match, *if_none_match, *ttl, *limit, *json;
 	struct target target;
+	uint64_t most; /* keys to scan; 0: all */
 	struct http_header fields[8];
 	int field_count;
 	char version[80];
@@ -69,6 +71,14 @@ static bool send_it(struct data *d, const char *method, struct slice body,
 	return false;
 }
 
+/* The version without the quotes that it wears as an ETag. */
+static const char *version_of(struct client_answer *a) {
+	size_t len = strlen(a->etag);
+	if (len < 2 || a->etag[0] != '"' || a->etag[len - 1] != '"') return a->etag;
+	a->etag[len - 1] = 0;
+	return a->etag + 1;
+}
+
 static int data_get(struct data *d) {
 	struct client_answer a;
 	if (!send_it(d, "GET", slice_of(NULL, 0), &a)) return EXIT_NO;
@@ -80,7 +90,7 @@ static int data_get(struct data *d) {
 		json_t *text = json_stringn((const char *)v.ptr, v.len);
 		char *coded = text ? NULL : malloc(v.len * 4 / 3 + 8);
 		if (coded) coded[base64url_encode(v, coded)] = 0;
-		json_t *o = json_pack("{s:s,s:s}", "version", a.etag, "region", a.region);
+		json_t *o = json_pack("{s:s,s:s}", "version", version_of(&a), "region", a.region);
 		if (text)
 			json_object_set_new(o, "value", text);
 		else
@@ -124,9 +134,10 @@ static int data_put(struct data *d, const char *value) {
 		if (a.status != 204)
 			status = refuse("put", &a);
 		else if (d->json)
-			printf("{\"version\":%s,\"region\":\"%s\"}\n", a.etag, a.region);
+			printf("{\"version\":\"%s\",\"region\":\"%s\"}\n", version_of(&a),
+			       a.region);
 		else
-			printf("stored as version %s in %s\n", a.etag, a.region);
+			printf("stored as version %s in %s\n", version_of(&a), a.region);
 		client_answer_done(&a);
 	}
 	buf_done(&in);
@@ -148,6 +159,19 @@ static int data_delete(struct data *d) {
 	return status;
 }
 
+/* One line of a table: what a tenant stored must not move the cursor of who looks at it. */
+static void print_line(const char *value) {
+	enum { LINE_MAX_BYTES = 100 };
+	size_t n = 0;
+	for (; value[n] && n < LINE_MAX_BYTES; n++) {
+		unsigned char c = (unsigned char)value[n];
+		putchar(c < 0x20 || c == 0x7f ? '.' : c);
+	}
+	while (((unsigned char)value[n] & 0xc0) == 0x80)
+		putchar(value[n++]); /* not within a letter */
+	puts(value[n] ? "…" : "");
+}
+
 static void print_items(struct data *d, json_t *items) {
 	size_t i;
 	json_t *item;
@@ -158,15 +182,15 @@ static void print_items(struct data *d, json_t *items) {
 			continue;
 		}
 		const char *value = json_string_value(json_object_get(item, "value"));
-		printf("%-40s %-12s %s\n", json_string_value(json_object_get(item, "key")),
-		       json_string_value(json_object_get(item, "version")),
-		       value ? value : "(binary; see --json)");
+		printf("%-40s %-12s ", json_string_value(json_object_get(item, "key")),
+		       json_string_value(json_object_get(item, "version")));
+		print_line(value ? value : "(binary; see --json)");
 	}
 }
 
 /* Pages until the limit; the prefix and domain are in d->path already. */
 static int data_scan(struct data *d) {
-	uint64_t left = strtoull(d->limit ? d->limit : "100", NULL, 10);
+	uint64_t left = d->most;
 	bool all = left == 0;
 	size_t base_len = d->path.len;
 	char cursor[1400] = "";
@@ -238,16 +262,26 @@ int command_data(int argc, char **argv) {
 	if (words < 0) return EXIT_USAGE;
 	int verb = verb_of(argv, words);
 	if (verb == VERB_COUNT) {
-		complain("data: must be get KEY, put KEY VALUE, delete KEY or scan DOMAIN: see holdfast "
-		         "data --help");
+		complain("data: must be get KEY, put KEY VALUE, delete KEY or scan DOMAIN: see "
+		         "holdfast data --help");
 		return EXIT_USAGE;
 	}
-	buf_init(&d.path, 16384);
 	/* An ETag on the wire has quotes; people paste it with or without. */
 	if (d.if_match) {
 		bool quoted = d.if_match[0] == '"' || strcmp(d.if_match, "*") == 0;
 		snprintf(d.version, sizeof(d.version), quoted ? "%s" : "\"%s\"", d.if_match);
 	}
+	const char *slash = strchr(argv[1], '/');
+	if (verb != VERB_SCAN && (!slash || !slash[1])) {
+		complain("data: %s: a key is DOMAIN/KEY: see holdfast data --help", argv[1]);
+		return EXIT_USAGE;
+	}
+	d.most = 100;
+	if (d.limit && parse_u64(slice_str(d.limit), UINT64_MAX, &d.most) != ERR_OK) {
+		complain("data: --limit %s: must be a number; 0 for all", d.limit);
+		return EXIT_USAGE;
+	}
+	buf_init(&d.path, 16384);
 	int status = EXIT_NO;
 	if (make_path(&d, argv[1], verb == VERB_SCAN) == ERR_OK &&
 	    target_open(&d.where, TARGET_HTTP, true, 0, &d.target) == ERR_OK) {

@@ -3,16 +3,15 @@
 #include "app/place.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static const char help[] = "usage: holdfast drill kill|pause|restore REGION [--dir DIR]\n\n"
 			   "  kill      end the region's process with SIGKILL, as a crash does; it "
-                           "stays down until restore\n"
+			   "stays down until restore\n"
 			   "  pause     stop it with SIGSTOP: it answers nothing but its process "
-                           "lives, as a hung machine does\n"
+			   "lives, as a hung machine does\n"
 			   "  restore   let a paused region go on, or start a killed one again\n\n"
 			   "      --dir DIR   the playground (default .playground)\n\n"
 			   "example: holdfast drill kill us-east --dir .playground\n";
@@ -27,6 +26,8 @@ static int drill_kill(const struct place *p, int region, pid_t pid) {
 	place_path(p, path, "%s.down", p->regions[region]);
 	if (place_write(path, "killed by a drill\n") != ERR_OK) return EXIT_NO;
 	if (kill(pid, SIGKILL) != 0) return fail("cannot be killed", p->regions[region]);
+	/* Until it is gone: a restore right behind this must not take it for alive. */
+	for (int tries = 0; tries < 100 && place_pid(p, region); tries++) place_wait_ms(20);
 	printf("%s killed (process %d). Bring it back with: holdfast drill restore %s --dir %s\n",
 	       p->regions[region], (int)pid, p->regions[region], p->dir);
 	return EXIT_YES;
@@ -48,13 +49,13 @@ static int drill_restore(const struct place *p, int region, pid_t pid) {
 	}
 	place_path(p, path, "%s.down", name);
 	unlink(path);
-	if (kill(p->pid, SIGHUP) != 0) return fail("the playground cannot be told", name);
+	if (kill(p->pid, PLACE_RESTORE) != 0) return fail("the playground cannot be told", name);
 	for (int tries = 0; tries < 100; tries++) {
 		if ((pid = place_pid(p, region)) != 0) {
 			printf("%s started (process %d)\n", name, (int)pid);
 			return EXIT_YES;
 		}
-		poll(NULL, 0, 50);
+		place_wait_ms(50);
 	}
 	complain("drill: %s: it did not start within 5 s: see %s/%s.log", name, p->dir, name);
 	return EXIT_NO;

@@ -5,11 +5,61 @@
 #include "base/parse.h"
 #include "io/files.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* Absolute, so that whoever looks at a process's command line can tell two playgrounds apart. */
+static enum err set_dir(struct place *p, const char *dir) {
+	char *whole = realpath(dir, NULL);
+	bool fits = whole && strlen(whole) < sizeof(p->dir);
+	if (fits) memcpy(p->dir, whole, strlen(whole) + 1);
+	free(whole);
+	if (fits) return ERR_OK;
+	complain("%s: %s: choose another --dir", dir,
+	         whole ? "the path is too long" : strerror(errno));
+	return ERR_INVALID;
+}
+
+/* --- the lock ----------------------------------------------------------------------- */
+
+/* The kernel's: it goes with the process, however that ends. */
+static int lock_file(const struct place *p, int flags) {
+	char path[1024];
+	place_path(p, path, "playground.lock");
+	return open(path, flags | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static bool is_running(const struct place *p) {
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = lock_file(p, 0);
+	if (fd < 0) return false;
+	bool held = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(fd);
+	return held;
+}
+
+enum err place_claim(const char *dir, struct place *p) {
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	enum err e = files_posix()->ops->mkdir(files_posix(), dir);
+	if (e) complain("%s: %s: choose another --dir", dir, err_text(e));
+	if (!e) e = set_dir(p, dir);
+	if (e) return e;
+	int fd = lock_file(p, O_CREAT);
+	if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return ERR_OK; /* until the process ends */
+	bool taken = fd >= 0 && (errno == EAGAIN || errno == EACCES);
+	complain("%s: %s", p->dir,
+	         taken ? "a playground is running here: end it with Ctrl-C, or choose another --dir"
+	               : "cannot be locked: choose another --dir");
+	if (fd >= 0) close(fd);
+	return ERR_EXISTS;
+}
+
+/* --- files ---------------------------------------------------------------------------- */
 
 void place_path(const struct place *p, char out[1024], const char *format, ...) {
 	va_list args;
@@ -36,6 +86,15 @@ static json_t *read_json(const char *path) {
 	return root;
 }
 
+void place_wait_ms(int ms) {
+	sigset_t none;
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
+	sigemptyset(&none);
+	sigtimedwait(&none, NULL, &time);
+}
+
+/* --- processes ------------------------------------------------------------------------- */
+
 /* Is pid a live process whose command line has this word? A pid file outlives its process, and
  * the number may be somebody else's by then. */
 static bool process_runs(pid_t pid, const char *word) {
@@ -55,7 +114,7 @@ static bool process_runs(pid_t pid, const char *word) {
 enum err place_open(const char *dir, struct place *p) {
 	char path[1024];
 	memset(p, 0, sizeof(*p));
-	snprintf(p->dir, sizeof(p->dir), "%s", dir);
+	if (access(dir, F_OK) == 0 && set_dir(p, dir) != ERR_OK) return ERR_INVALID;
 	place_path(p, path, "playground.json");
 	json_t *root = read_json(path);
 	if (!root) {
@@ -66,7 +125,7 @@ enum err place_open(const char *dir, struct place *p) {
 	}
 	p->port_base = (uint16_t)json_integer_value(json_object_get(root, "port_base"));
 	p->pid = (pid_t)json_integer_value(json_object_get(root, "pid"));
-	if (!process_runs(p->pid, "playground")) p->pid = 0;
+	if (!is_running(p)) p->pid = 0;
 	size_t i;
 	json_t *name;
 	json_array_foreach(json_object_get(root, "regions"), i, name) {
@@ -85,7 +144,7 @@ int place_region(const struct place *p, const char *name) {
 }
 
 pid_t place_pid(const struct place *p, int region) {
-	char path[1024], file[64];
+	char path[1024], file[1024];
 	struct buf text;
 	uint64_t pid = 0;
 	place_path(p, path, "%s.pid", p->regions[region]);
@@ -95,7 +154,7 @@ pid_t place_pid(const struct place *p, int region) {
 		IGNORE(parse_u64(slice_cut(&lines, '\n'), INT32_MAX, &pid)); /* then it stays 0 */
 	}
 	buf_done(&text);
-	snprintf(file, sizeof(file), "%s.yaml", p->regions[region]);
+	place_path(p, file, "%s.yaml", p->regions[region]);
 	return process_runs((pid_t)pid, file) ? (pid_t)pid : 0;
 }
 

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +19,9 @@
 static const char help[] =
 	"usage: holdfast playground [--dir DIR] [--port-base N]\n\n"
 	"Starts the regions us-east, us-west, eu-west and eu-central as four processes on "
-        "loopback, with the\n"
+	"loopback, with the\n"
 	"tenants acme (residency us), globex (eu) and initech (global). Prints `ready` when all "
-        "four serve.\n"
+	"four serve.\n"
 	"Ctrl-C stops all; the data stays in DIR and is there next time.\n\n"
 	"      --dir DIR       where everything is kept (default .playground)\n"
 	"      --port-base N   N+1… HTTP, N+101… admin, N+201… replication (default 7100)\n\n"
@@ -31,8 +30,26 @@ static const char help[] =
 static const char *const regions[] = {"us-east", "us-west", "eu-west", "eu-central"};
 enum { REGION_COUNT = 4, READY_TRIES = 600, STOP_TRIES = 100, STEP_MS = 50 };
 
-static void pause_ms(int ms) {
-	poll(NULL, 0, ms);
+/* The signals that the supervisor takes one by one; blocked, so that none is lost. PLACE_RESTORE
+ * comes from `drill restore`. */
+static void watched_signals(sigset_t *set) {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD, PLACE_RESTORE};
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(set, signals[i]);
+}
+
+static bool means_stop(int signal_number) {
+	return signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGHUP;
+}
+
+/* A pause, cut short by a signal, which it returns; 0: none came. */
+static int pause_ms(int ms) {
+	sigset_t watched;
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
+	watched_signals(&watched);
+	int s = sigtimedwait(&watched, NULL, &time);
+	return s > 0 ? s : 0;
 }
 
 static bool marked_down(const struct place *p, int region) {
@@ -46,9 +63,10 @@ static void become_region(const struct place *p, int region, const sigset_t *mas
 	char config[1024], log[1024];
 	place_path(p, config, "%s.yaml", p->regions[region]);
 	place_path(p, log, "%s.log", p->regions[region]);
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* a killed playground leaves nothing behind */
+	/* A killed playground leaves nothing behind; SIGTERM would wait for a paused one. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) _exit(EXIT_NO);
-	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		dup2(fd, STDERR_FILENO);
 		dup2(fd, STDOUT_FILENO);
@@ -56,6 +74,8 @@ static void become_region(const struct place *p, int region, const sigset_t *mas
 	setpgid(0, 0); /* Ctrl-C reaches the parent alone, which stops all in order */
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execl("/proc/self/exe", "holdfast", "serve", "-c", config, (char *)NULL);
+	complain("playground: %s: the program cannot be run again: %s", p->regions[region],
+	         strerror(errno));
 	_exit(EXIT_NO);
 }
 
@@ -72,7 +92,10 @@ static pid_t start_region(const struct place *p, int region, const sigset_t *mas
 	}
 	place_path(p, path, "%s.pid", p->regions[region]);
 	snprintf(text, sizeof(text), "%d\n", (int)pid);
-	return place_write(path, text) == ERR_OK ? pid : 0;
+	if (place_write(path, text) == ERR_OK) return pid;
+	kill(pid, SIGKILL); /* nobody would find it */
+	waitpid(pid, NULL, 0);
+	return 0;
 }
 
 /* Reaps the dead; says so when nobody meant it. False when one died before all were ready. */
@@ -97,7 +120,8 @@ static bool reap(const struct place *p, pid_t pids[], bool stopping) {
 }
 
 static bool region_says(struct client *c, int region, const char *target, const char *but_not) {
-	struct client_request r = {.method = "GET", .target = target, .first = region, .only_first = true};
+	struct client_request r = {
+		.method = "GET", .target = target, .first = region, .only_first = true};
 	struct client_answer a;
 	struct fault fault;
 	bool ready = client_send(c, &r, &a, &fault) == ERR_OK && a.status == 200;
@@ -128,7 +152,7 @@ static bool wait_ready(const struct place *p, pid_t pids[]) {
 		if (!reap(p, pids, false)) break;
 		all = true;
 		for (int i = 0; all && i < REGION_COUNT; i++) all = region_ready(c, i);
-		if (!all) pause_ms(STEP_MS);
+		if (!all && means_stop(pause_ms(STEP_MS))) break;
 	}
 	client_free(c);
 	return all;
@@ -186,32 +210,31 @@ static bool ports_free(const struct place *p) {
 	return true;
 }
 
-static int supervise(struct place *p) {
-	sigset_t watched, old;
-	pid_t pids[PLACE_REGIONS_MAX] = {0};
-	sigemptyset(&watched);
-	sigaddset(&watched, SIGINT);
-	sigaddset(&watched, SIGTERM);
-	sigaddset(&watched, SIGHUP);
-	sigaddset(&watched, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &watched, &old);
-	bool fine = true;
-	for (int i = 0; fine && i < p->region_count; i++) {
+static bool start_all(const struct place *p, pid_t pids[], const sigset_t *mask) {
+	for (int i = 0; i < p->region_count; i++) {
 		char path[1024];
 		place_path(p, path, "%s.down", p->regions[i]);
 		unlink(path); /* a new start begins with all of them */
-		fine = (pids[i] = start_region(p, i, &old)) != 0;
+		if ((pids[i] = start_region(p, i, mask)) == 0) return false;
 	}
-	fine = fine && wait_ready(p, pids);
+	return true;
+}
+
+static int supervise(struct place *p) {
+	sigset_t watched, old;
+	pid_t pids[PLACE_REGIONS_MAX] = {0};
+	watched_signals(&watched);
+	sigprocmask(SIG_BLOCK, &watched, &old);
+	bool fine = start_all(p, pids, &old) && wait_ready(p, pids);
 	if (fine)
 		print_ready(p);
 	else
 		complain("playground: not all regions came up: see %s/*.log", p->dir);
 	while (fine) {
 		int s = sigwaitinfo(&watched, NULL);
-		if (s == SIGINT || s == SIGTERM) break;
+		if (means_stop(s)) break;
 		reap(p, pids, false);
-		for (int i = 0; s == SIGHUP && i < p->region_count; i++)
+		for (int i = 0; s == PLACE_RESTORE && i < p->region_count; i++)
 			if (!pids[i] && !marked_down(p, i)) pids[i] = start_region(p, i, &old);
 	}
 	stop_all(p, pids);
@@ -231,10 +254,9 @@ int command_playground(int argc, char **argv) {
 		return EXIT_USAGE;
 	}
 	struct place p = {.port_base = (uint16_t)port_base, .region_count = REGION_COUNT};
-	snprintf(p.dir, sizeof(p.dir), "%s", dir);
 	for (int i = 0; i < REGION_COUNT; i++)
 		snprintf(p.regions[i], sizeof(p.regions[i]), "%s", regions[i]);
-	if (!ports_free(&p)) return EXIT_NO;
+	if (place_claim(dir, &p) != ERR_OK || !ports_free(&p)) return EXIT_NO;
 	if (playground_files(&p) != ERR_OK || write_place(&p) != ERR_OK) return EXIT_NO;
 	return supervise(&p);
 }

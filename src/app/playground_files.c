@@ -22,7 +22,7 @@ static const char policy_text[] =
 	"  eu-central: {jurisdiction: eu, location: [50.1, 8.7]}\n"
 	"\n"
 	"# Whose disks may hold a tenant's bytes. transit: may other regions' edges pass requests "
-        "on?\n"
+	"on?\n"
 	"residency:\n"
 	"  us: {regions: [us-east, us-west], transit: allow}\n"
 	"  eu: {regions: [eu-west, eu-central], transit: allow}\n"
@@ -31,18 +31,18 @@ static const char policy_text[] =
 	"# Copies in order of succession: the first is the preferred home.\n"
 	"cells:\n"
 	"  us-1: {replicas: [us-east, us-west], mode: sync, copies: 2, on_partition: "
-        "availability}\n"
+	"availability}\n"
 	"  eu-1: {replicas: [eu-west, eu-central], mode: sync, copies: 2, on_partition: "
-        "availability}\n"
+	"availability}\n"
 	"  global-1: {replicas: [us-east, eu-west, us-west, eu-central], mode: async}\n"
 	"\n"
 	"tenants:\n"
 	"  acme: {residency: us, cell: us-1, tier: gold, country: US, consistency: session, keys: "
-        "[\"sha256:%s\"]}\n"
+	"[\"sha256:%s\"]}\n"
 	"  globex: {residency: eu, cell: eu-1, tier: gold, country: DE, consistency: session, "
-        "keys: [\"sha256:%s\"]}\n"
+	"keys: [\"sha256:%s\"]}\n"
 	"  initech: {residency: global, cell: global-1, tier: free, consistency: session, keys: "
-        "[\"sha256:%s\"]}\n";
+	"[\"sha256:%s\"]}\n";
 
 static bool exists(const char *path) {
 	struct file *f;
@@ -66,12 +66,20 @@ static enum err write_secret(const struct place *p, struct io *io) {
 	return place_write(path, hex);
 }
 
-/* Keys and the policy that has their hashes belong together: both or none are made. */
+/* Keys and the policy that has their hashes belong together: both or none are made, and a policy
+ * that somebody may have edited is never written over. */
 static enum err write_policy(const struct place *p, struct io *io) {
 	char keys_path[1024], policy_path[1024], hashes[TENANT_COUNT][65] = {{0}};
 	place_path(p, keys_path, "keys.json");
 	place_path(p, policy_path, "policy.yaml");
-	if (exists(keys_path) && exists(policy_path)) return ERR_OK;
+	if (exists(policy_path)) {
+		if (exists(keys_path)) return ERR_OK;
+		complain("%s: it is gone, and %s has only hashes of the keys: put it back, or "
+		         "remove "
+		         "policy.yaml to have both made anew",
+		         keys_path, policy_path);
+		return ERR_NOT_FOUND;
+	}
 	json_t *keys = json_object();
 	for (int i = 0; i < TENANT_COUNT; i++) {
 		char random[2 * KEY_RANDOM_BYTES + 1], key[80];
@@ -117,14 +125,9 @@ static enum err write_node(const struct place *p, int region) {
 }
 
 enum err playground_files(struct place *p) {
-	enum err e = files_posix()->ops->mkdir(files_posix(), p->dir);
-	if (e) {
-		complain("%s: %s: choose another --dir", p->dir, err_text(e));
-		return e;
-	}
 	struct io *io = io_uv_new();
 	if (!io) return ERR_NO_MEMORY;
-	e = write_secret(p, io);
+	enum err e = write_secret(p, io);
 	if (!e) e = write_policy(p, io);
 	io_free(io);
 	/* Written each time: the ports may be others than last time. */

@@ -39,6 +39,12 @@ static void collect(struct target *t, int i, json_t *all, int *unreachable) {
 		snprintf(path, sizeof(path), "/admin/v1/quarantine/%s",
 		         json_string_value(json_object_get(cell, "name")));
 		json_t *list = fetch(t, i, path);
+		if (!list) {
+			complain("quarantine: region %s: the items of cell %s cannot be read: see "
+			         "its log",
+			         t->names[i], json_string_value(json_object_get(cell, "name")));
+			(*unreachable)++;
+		}
 		json_array_foreach(json_object_get(list, "items"), k, item) {
 			json_object_set(item, "region", json_object_get(status, "region"));
 			json_object_set(item, "cell", json_object_get(cell, "name"));

@@ -11,11 +11,11 @@
 static const char help[] =
 	"usage: holdfast serve -c FILE [--log LEVEL]\n\n"
 	"Runs the node that FILE (holdfast.yaml) describes. Everything is checked before anything "
-        "is\n"
+	"is\n"
 	"opened. SIGTERM and SIGINT end it; its cells are then taken over by other regions.\n\n"
 	"  -c, --config FILE   the node file\n"
 	"      --log LEVEL     debug, info (default), warn, error, off; JSON lines on standard "
-        "error\n\n"
+	"error\n\n"
 	"example: holdfast serve -c /etc/holdfast/holdfast.yaml\n";
 
 static sigset_t stop_signals;

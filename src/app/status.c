@@ -6,10 +6,10 @@
 #include <stdio.h>
 
 static const char help[] = "usage: holdfast status [--dir DIR | -c FILE | --endpoint HOST:PORT] "
-                           "[--json]\n\n" TARGET_HELP
+			   "[--json]\n\n" TARGET_HELP
 			   "      --json                the regions' own answers, one object\n\n"
 			   "Exit status: 0 every cell has a home that serves and all copies are "
-                           "there, 1 something is wrong.\n\n"
+			   "there, 1 something is wrong.\n\n"
 			   "example: holdfast status --dir .playground\n";
 
 static json_t *ask(struct target *t, int i) {
