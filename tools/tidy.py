@@ -54,8 +54,7 @@ EXCEPTIONS = [
     ("src/coord/embedded", "open fsync fdatasync pread pwrite nanosleep", "maps one file and holds kernel "
      "locks on it, which files.h has not; the simulation uses coord_memory"),
     ("src/store/dir_lock.c", "open", "the kernel's lock on a data directory, which files.h has not"),
-    ("src/app/", "open fopen fdopen read write fsync rename unlink mkdir", "start-up and command line "
-     "work before there is a loop"),
+    ("src/app/", "open unlink poll", "supervising processes and waiting for them has no loop"),
 ]
 
 
