@@ -27,8 +27,9 @@ static bool is_name(const char *name) {
 static enum err local_new(struct io *io, struct files *files, const struct store_local_options *o,
                           struct local **out, struct fault *fault) {
 	if (!is_name(o->cell) || !is_name(o->node))
-		return fault_set(fault, ERR_INVALID, "%s: cell and node need names of 1 to %d bytes",
-		                 o->dir, LOG_NAME_BYTES - 1);
+		return fault_set(fault, ERR_INVALID,
+		                 "%s: cell and node need names of 1 to %d bytes", o->dir,
+		                 LOG_NAME_BYTES - 1);
 	struct local *l = calloc(1, sizeof(*l));
 	if (!l) return fault_set(fault, ERR_NO_MEMORY, "%s: memory ran out", o->dir);
 	l->store.ops = &local_ops;
@@ -241,6 +242,8 @@ static void state_publish(struct opening *o) {
 	for (int i = 0, kept = 0; i < o->checkpoint_count && kept < CHECKPOINTS_KEPT; i++)
 		if (o->checkpoints[i].at.seq <= l->log.last.seq)
 			l->shared.checkpoints[kept++] = o->checkpoints[i];
+	/* A store that is often restarted takes checkpoints too. */
+	l->log.appended = log_bytes_after(&l->log, l->shared.checkpoints[0].at.seq);
 	local_share_view(l, l->view);
 	local_share_promise(l);
 	l->info.incarnation = l->id.incarnation;

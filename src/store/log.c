@@ -144,6 +144,17 @@ uint64_t log_excess(struct log *log, uint64_t bytes) {
 	return below;
 }
 
+uint64_t log_bytes_after(struct log *log, uint64_t seq) {
+	uint64_t bytes = 0;
+	pthread_mutex_lock(&log->lock);
+	for (int i = log->segment_count - 1; i >= 0; i--) {
+		bytes += log->segments[i].end - LOG_HEADER_BYTES;
+		if (log->segments[i].header.prev.seq <= seq) break;
+	}
+	pthread_mutex_unlock(&log->lock);
+	return bytes;
+}
+
 enum err file_zero(struct file *f, struct files *files, uint64_t from, uint64_t to) {
 	static const uint8_t zeros[ZERO_BYTES];
 	enum err err = ERR_OK;

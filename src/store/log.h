@@ -121,6 +121,9 @@ struct log_walk {
 };
 void log_walk_init(struct log_walk *w, struct files *files, struct file *file, uint64_t nonce,
                    uint64_t offset, uint64_t end);
+/* The same for another place, keeping the memory. */
+void log_walk_again(struct log_walk *w, struct files *files, struct file *file, uint64_t nonce,
+                    uint64_t offset, uint64_t end);
 void log_walk_done(struct log_walk *w);
 /* The next record (borrowed until the next call), *head_at is the offset of the batch head just
  * before it or 0. ERR_NOT_FOUND: zeros or the end. ERR_CORRUPT: damage at w->offset. */
@@ -137,6 +140,9 @@ struct log_reader {
 		struct file *file;
 	} slots[LOG_READER_FILES];
 	uint64_t clock;
+	struct log_walk walk;
+	/* Where the record after the last one given begins; next_seq 0: not known. */
+	uint64_t next_seq, next_nonce, next_offset, next_changes;
 };
 void log_reader_init(struct log_reader *r, struct log *log);
 void log_reader_done(struct log_reader *r);
@@ -176,5 +182,7 @@ MUST enum err log_intent_read(struct files *files, const char *dir, struct posit
 MUST enum err log_intent_clear(struct log *log);
 
 /* On a helper lane: makes the next segment ready. Owner asks log_wants_spare first. */
+/* Bytes of segments that hold records after seq. Locks. */
+uint64_t log_bytes_after(struct log *log, uint64_t seq);
 bool log_wants_spare(struct log *log, uint64_t *bytes);
 MUST enum err log_make_spare(struct log *log, uint64_t bytes);

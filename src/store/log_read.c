@@ -7,14 +7,23 @@
 #include "base/bytes.h"
 #include "store/log.h"
 
-enum { WINDOW_BYTES = 128 << 10 };
+enum { WINDOW_BYTES = 128 << 10, WINDOW_KEEP_BYTES = 1 << 20 };
 
 void log_walk_init(struct log_walk *w, struct files *files, struct file *file, uint64_t nonce,
                    uint64_t offset, uint64_t end) {
-	*w = (struct log_walk){
-		.files = files, .file = file, .nonce = nonce, .offset = offset, .end = end};
 	buf_init(&w->window, RECORD_MAX_BYTES + WINDOW_BYTES);
-	w->window_at = offset;
+	log_walk_again(w, files, file, nonce, offset, end);
+}
+
+void log_walk_again(struct log_walk *w, struct files *files, struct file *file, uint64_t nonce,
+                    uint64_t offset, uint64_t end) {
+	w->files = files;
+	w->file = file;
+	w->nonce = nonce;
+	w->offset = w->window_at = offset;
+	w->end = end;
+	buf_reset(&w->window);
+	if (w->window.cap > WINDOW_KEEP_BYTES) buf_shrink(&w->window);
 }
 
 void log_walk_done(struct log_walk *w) {
@@ -72,6 +81,7 @@ enum err log_walk_next(struct log_walk *w, struct record *out, uint64_t *head_at
 
 void log_reader_init(struct log_reader *r, struct log *log) {
 	*r = (struct log_reader){.log = log};
+	log_walk_init(&r->walk, log->files, NULL, 0, 0, 0);
 }
 
 void log_reader_forget(struct log_reader *r) {
@@ -79,15 +89,18 @@ void log_reader_forget(struct log_reader *r) {
 		if (r->slots[i].file) r->log->files->ops->close(r->slots[i].file);
 		r->slots[i] = (struct log_reader_slot){0};
 	}
+	r->next_seq = 0;
 }
 
 void log_reader_done(struct log_reader *r) {
-	if (r->log) log_reader_forget(r);
+	if (!r->log) return;
+	log_reader_forget(r);
+	log_walk_done(&r->walk);
 }
 
 struct place {
 	char path[PATH_BYTES];
-	uint64_t nonce, offset, end;
+	uint64_t nonce, offset, end, changes;
 };
 
 static enum err reader_file(struct log_reader *r, const struct place *place, struct file **out) {
@@ -127,11 +140,20 @@ static enum err place_find(struct log *log, uint64_t seq, struct place *out) {
 		out->nonce = s->header.nonce;
 		out->offset = s->marks[low].offset;
 		out->end = s->end;
+		out->changes = log->changes;
 		err = log_segment_path(log, s->header.prev.seq + 1, out->path);
 		break;
 	}
 	pthread_mutex_unlock(&log->lock);
 	return err;
+}
+
+/* Who reads on from where it stopped need not look for the place again. After a cut the
+ * offset may lie inside another record: `changes` has moved then. */
+static uint64_t offset_of(const struct log_reader *r, const struct place *place, uint64_t seq) {
+	bool known = r->next_seq == seq && r->next_nonce == place->nonce &&
+	             r->next_changes == place->changes;
+	return known ? r->next_offset : place->offset;
 }
 
 /* Walks one segment. *next moves past what was given; *stop when `each` has enough. */
@@ -141,19 +163,23 @@ static enum err segment_each(struct log_reader *r, const struct place *place, ui
 	struct file *file;
 	enum err err = reader_file(r, place, &file);
 	if (err) return err == ERR_NOT_FOUND ? ERR_IO : err;
-	struct log_walk w;
+	struct log_walk *w = &r->walk;
 	struct record record;
 	uint64_t head_at;
-	log_walk_init(&w, r->log->files, file, place->nonce, place->offset, place->end);
-	while (!*stop && *next <= to_seq && w.offset < w.end) {
-		err = log_walk_next(&w, &record, &head_at);
+	log_walk_again(w, r->log->files, file, place->nonce, offset_of(r, place, *next),
+	               place->end);
+	while (!*stop && *next <= to_seq && w->offset < w->end) {
+		err = log_walk_next(w, &record, &head_at);
 		if (!err && record.at.seq > *next) err = ERR_CORRUPT;
 		if (err) break;
 		if (record.at.seq < *next) continue;
 		*stop = !each(arg, &record);
 		(*next)++;
 	}
-	log_walk_done(&w);
+	r->next_seq = err ? 0 : *next;
+	r->next_nonce = place->nonce;
+	r->next_offset = w->offset;
+	r->next_changes = place->changes;
 	/* Inside durable bytes there is no end: zeros are damage. */
 	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }

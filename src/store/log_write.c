@@ -8,6 +8,8 @@
 #include "base/hash.h"
 #include "store/log.h"
 
+enum { BATCH_KEEP_BYTES = 4 << 20 };
+
 enum err log_writer_open(struct log_writer *w, struct log *log) {
 	const struct log_segment *s = &log->segments[log->segment_count - 1];
 	char path[PATH_BYTES];
@@ -170,6 +172,7 @@ static enum err writer_roll(struct log_writer *w, bool reserve) {
 void log_batch_begin(struct log_writer *w) {
 	static const uint8_t head[BATCH_HEAD_BYTES];
 	buf_reset(&w->batch);
+	if (w->batch.cap > BATCH_KEEP_BYTES) buf_shrink(&w->batch);
 	IGNORE(buf_append(&w->batch, head, sizeof(head))); /* log_batch_add asks again */
 	w->batch_last = w->tail;
 	w->fresh_count = 0;
