@@ -61,6 +61,7 @@ static int serve(const char *path) {
 		complain("serve: a thread cannot be started: raise the limit on processes");
 		_exit(EXIT_NO);
 	}
+	pthread_detach(waiter); /* ends with the process */
 	LOG(LOG_INFO, "serve", "serving",
 	    LOG_NUM("http", config.node->regions[config.node->self].http.port));
 	node_run(node);

@@ -22,7 +22,8 @@ import threading
 import time
 from pathlib import Path
 
-BINARY = os.environ.get("HOLDFAST", "build/gcc/src/app/holdfast")
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("HOLDFAST", str(ROOT / "build/gcc/src/app/holdfast"))
 REGIONS = ["us-east", "us-west", "eu-west", "eu-central"]
 COPIES = {"us-1": ["us-east", "us-west"], "eu-1": ["eu-west", "eu-central"], "global-1": REGIONS}
 CELL_OF = {"acme": "us-1", "globex": "eu-1", "initech": "global-1"}
