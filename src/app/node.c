@@ -208,17 +208,17 @@ void node_run(struct node *n) {
 	io_run(n->io);
 }
 void node_stop(struct node *n) {
-	io_stop(n->io);
+	for (int i = 0; i < n->worker_count; i++) edge_drain(n->workers[i].edge);
+	for (int i = 0; i < n->worker_count; i++) pthread_join(n->workers[i].thread, NULL);
+	io_stop(n->io); /* only now: until then it answers for the cells */
 }
 
 void node_close(struct node *n) {
 	for (int i = 0; i < n->worker_count; i++) {
 		struct worker *w = &n->workers[i];
-		if (!w->running) continue;
-		io_stop(w->io);
-		pthread_join(w->thread, NULL);
 		w->running = false; /* nobody wakes it any more */
 		edge_free(w->edge); /* lets go of the stores' readers */
 	}
+	admin_free(n->admin);
 	host_free(n->host);
 }

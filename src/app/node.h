@@ -9,7 +9,8 @@ struct node;
 MUST enum err node_open(const struct config *config, struct node **out, struct fault *fault);
 /* Serves until node_stop. */
 void node_run(struct node *n);
-void node_stop(struct node *n); /* any thread */
+/* A thread of its own, once: lets requests under way end, for a second at most. */
+void node_stop(struct node *n);
 /* Closes the stores and lets go of coordination, so that another region takes over at once. The
  * process should end then: worker threads' memory is not taken apart. */
 void node_close(struct node *n);

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -24,7 +26,16 @@ static void *wait_for_signal(void *arg) {
 	int signal_number;
 	sigwait(&stop_signals, &signal_number);
 	node_stop(arg);
-	return NULL;
+	sigwait(&stop_signals, &signal_number); /* somebody does not want to wait for the disk */
+	_exit(EXIT_NO);
+}
+
+/* A connection is a descriptor: as many as the system lets this user have. */
+static void raise_descriptors(void) {
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit); /* else fewer fit, and the listener says so */
 }
 
 static bool set_level(const char *name) {
@@ -44,6 +55,8 @@ static int serve(const char *path) {
 		return EXIT_NO;
 	}
 	log_set_region(config.node->region);
+	raise_descriptors();
+	prctl(PR_SET_NAME, "holdfast"); /* the playground starts us as /proc/self/exe */
 	/* Before any thread exists, so that all inherit it. */
 	sigemptyset(&stop_signals);
 	sigaddset(&stop_signals, SIGTERM);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 static const uint64_t FORWARDED_HOLD_NS = 500000000;
+static const uint64_t DRAIN_NS = 1000000000, DRAIN_TICK_NS = 5000000;
 
 static void on_request(void *arg, struct http_exchange *x) {
 	struct edge *e = arg;
@@ -38,6 +39,31 @@ static void on_wake(struct io_post *post) {
 void edge_wake(struct edge *e) {
 	if (!atomic_exchange(&e->wake_posted, true)) io_post(e->io, &e->wake);
 }
+
+/* --- ending ---------------------------------------------------------------------- */
+
+static void on_drain_tick(void *arg) {
+	struct edge *e = arg;
+	if (http_server_connections(e->server) == 0 || io_now_ns(e->io) >= e->drain_until_ns)
+		io_stop(e->io);
+	else
+		io_timer_start(e->drain_timer, DRAIN_TICK_NS);
+}
+
+static void on_drain(struct io_post *post) {
+	struct edge *e = CONTAINER_OF(post, struct edge, drain);
+	e->draining = true;
+	e->drain_until_ns = io_now_ns(e->io) + DRAIN_NS;
+	http_server_drain(e->server);
+	route_drop_all(e);
+	on_drain_tick(e);
+}
+
+void edge_drain(struct edge *e) {
+	io_post(e->io, &e->drain);
+}
+
+/* --- beginning -------------------------------------------------------------------- */
 
 static int replica_of(const struct policy_cell *c, int region) {
 	for (int i = 0; i < c->replica_count; i++)
@@ -112,6 +138,7 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	e->here = options->config->self;
 	e->here_name = p->regions[e->here].name;
 	e->wake.fn = on_wake;
+	e->drain.fn = on_drain;
 	list_init(&e->held);
 	list_init(&e->calls);
 	e->cells = calloc((size_t)p->cell_count + 1, sizeof(*e->cells));
@@ -120,11 +147,12 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	e->breaker_until_ns = calloc((size_t)p->region_count, sizeof(uint64_t));
 	e->world = (struct world){e->world_regions, e->world_cells, 0};
 	e->retry = io_timer_new(io, route_timer, e);
+	e->drain_timer = io_timer_new(io, on_drain_tick, e);
 	e->client = http_client_new(io, &(struct http_client_options){0});
 	edge_metrics(e, options->registry);
 	enum err err = ERR_OK;
 	if (!e->cells || !e->world_regions || !e->world_cells || !e->breaker_until_ns ||
-	    !e->retry || !e->client || edge_cells(e) != ERR_OK)
+	    !e->retry || !e->drain_timer || !e->client || edge_cells(e) != ERR_OK)
 		err = fault_set(fault, ERR_NO_MEMORY, "no memory for an edge");
 	if (!err) err = edge_listen(e, fault);
 	if (err) {
@@ -142,6 +170,7 @@ void edge_free(struct edge *e) {
 	http_client_free(e->client);
 	http_server_free(e->server);
 	io_timer_free(e->retry);
+	io_timer_free(e->drain_timer);
 	for (int i = 0; e->cells && i < e->policy->cell_count; i++) {
 		struct store *s = host_store(e->options.host, i);
 		if (e->cells[i].reader) s->ops->reader_free(e->cells[i].reader);

@@ -24,6 +24,10 @@ MUST enum err edge_new(struct io *io, const struct edge_options *options, struct
                        struct fault *fault);
 /* A cell or a region changed: decide anew for every held request. Any thread. */
 void edge_wake(struct edge *e);
+/* Any thread, once. Takes no more requests, answers those under way for a second at most, then
+ * stops the edge's loop. */
+void edge_drain(struct edge *e);
+/* The loop has stopped. */
 void edge_free(struct edge *e);
 
 /* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID].

@@ -97,7 +97,10 @@ struct edge {
 	size_t held_bytes;
 	struct list calls; /* passed on, not yet answered */
 	struct io_timer *retry;
-	struct io_post wake;
+	struct io_post wake, drain;
+	struct io_timer *drain_timer;
+	uint64_t drain_until_ns;
+	bool draining;
 	_Atomic bool wake_posted;
 	_Atomic bool closing;
 	struct metric *verdicts[4], *held_now, *held_refused, *held_expired, *forwards,

@@ -62,6 +62,11 @@ static void hold(struct request *r, enum err err, const char *why) {
 	struct edge *e = r->edge;
 	const struct node_config *c = e->options.config;
 	uint64_t now = io_now_ns(e->io);
+	if (e->draining) {
+		respond_problem(r, ERR_UNAVAILABLE,
+		                "this region is shutting down; try another one");
+		return;
+	}
 	if (now >= r->deadline_ns) {
 		metric_inc(e->held_expired);
 		respond_problem(r, err, why);

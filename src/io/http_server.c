@@ -446,6 +446,20 @@ uint16_t http_server_port(const struct http_server *s) {
 	return io_listener_port(s->listener);
 }
 
+void http_server_drain(struct http_server *s) {
+	if (s->listener) io_listener_close(s->listener);
+	s->listener = NULL;
+	LIST_EACH (&s->conns, n) {
+		struct http_conn *c = CONTAINER_OF(n, struct http_conn, node);
+		c->close_after = true;
+		if (c->state == CONN_IDLE && !c->choked) conn_close(c, true);
+	}
+}
+
+size_t http_server_connections(const struct http_server *s) {
+	return s->conns.count;
+}
+
 void http_server_free(struct http_server *s) {
 	if (!s) return;
 	if (s->listener) io_listener_close(s->listener);

@@ -34,6 +34,9 @@ MUST enum err http_server_new(struct io *io, const struct http_server_options *o
                               const char *host, uint16_t port, struct http_server **out,
                               struct fault *fault);
 uint16_t http_server_port(const struct http_server *s);
+/* Takes no more: connections close now, or after the answer to what they are at. */
+void http_server_drain(struct http_server *s);
+size_t http_server_connections(const struct http_server *s);
 /* Closes all; exchanges still open stay valid until they are responded to. */
 void http_server_free(struct http_server *s);
 
