@@ -37,6 +37,7 @@ static void on_frame(void *arg, int region, const struct frame *frame) {
 		links_refuse(h->links, region, "it sent a frame of a cell that we do not share");
 		return;
 	}
+	host_copies_frame(c, replica, frame);
 	const struct cell_event event = {.type = CELL_EV_FRAME, .replica = replica, .frame = frame};
 	host_feed(c, &event);
 }

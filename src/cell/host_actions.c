@@ -42,6 +42,7 @@ void host_ops_free(struct host_cell *c) {
 void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err) {
 	struct store_info info;
 	c->store->ops->info(c->store, &info);
+	if (op == CELL_APPEND && err == ERR_OK) host_copies_durable(c, info.last.seq);
 	host_history_publish(c, &info);
 	const struct cell_event event = {
 		.type = CELL_EV_STORE, .op = op, .err = err, .info = &info};

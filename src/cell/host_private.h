@@ -18,6 +18,7 @@
 
 enum {
 	HOST_INBOX_PER_TURN = 4096,               /* proposals taken, then sockets get their turn */
+	HOST_FLUSH_EVERY = 64,                    /* proposals; and at the end of the turn */
 	HOST_WAITS_MAX = 4096,                    /* a cell; those beyond fire at once */
 	HOST_REQUESTS_MAX = 2 * CELL_ACTIONS_MAX, /* answers owed to a cell inside one feed */
 	HOST_OPS_KEPT = 16,                       /* idle store operations kept by a cell */
@@ -93,7 +94,13 @@ struct host_op {
 struct host_cell_metrics {
 	struct metric *role, *epoch, *committed, *applied, *quarantined, *refused, *failovers;
 	struct metric *appends, *lag[CELL_REPLICAS_MAX];
-	struct histogram *append_seconds, *propose_seconds;
+	struct histogram *append_seconds, *propose_seconds, *copy_seconds;
+};
+
+/* One record a copy is timed on: durable here since, acknowledged by it when. */
+struct host_copy_mark {
+	uint64_t seq; /* 0: none */
+	uint64_t since_ns;
 };
 
 struct host_cell {
@@ -125,6 +132,7 @@ struct host_cell {
 	struct epoch_start newest; /* of the history, as shared */
 	int epoch_count;
 	struct host_cell_metrics metrics;
+	struct host_copy_mark copy_marks[CELL_REPLICAS_MAX];
 };
 
 enum host_request_kind {
@@ -192,6 +200,10 @@ void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err);
 enum err host_lookup(void *arg, struct slice key, struct entry *out); /* for the core */
 void host_ops_free(struct host_cell *c);
 int host_replica(const struct host_cell *c, int region); /* -1: holds no copy */
+
+/* --- host_copies.c --- */
+void host_copies_durable(struct host_cell *c, uint64_t seq);
+void host_copies_frame(struct host_cell *c, int replica, const struct frame *f);
 
 /* --- host_members.c --- */
 MUST enum err host_members_start(struct host *h, const struct host_options *o, struct fault *fault);

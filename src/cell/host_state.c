@@ -175,6 +175,8 @@ static void register_metrics(struct host_cell *c) {
 	                                     "From handing a batch to the store to durable.", l);
 	m->propose_seconds = metric_histogram(r, "holdfast_cell_propose_seconds",
 	                                      "From proposing a write to its outcome.", l);
+	m->copy_seconds = metric_histogram(r, "holdfast_cell_copy_seconds",
+	                                   "At its home: from durable here to durable on a copy.", l);
 	for (int i = 0; i < c->replica_count; i++) {
 		snprintf(l, sizeof l, "cell=\"%s\",copy=\"%s\"", c->name,
 		         c->host->regions[c->replicas[i]]);
