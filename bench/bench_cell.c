@@ -23,7 +23,8 @@ enum {
 	ROUNDS = 5,
 	WINDOW_MAX = 65536,
 	VALUE_BYTES = 128,
-	KEYS_DEFAULT = 100000,
+	KEYS_DEFAULT = 10000,
+	WINDOW_DEFAULT = 256, /* some 64 to 128 records a sync: what many clients make */
 	RAW_FILE_BYTES = 64 << 20,
 	PORT = 17491,
 	MS = 1000000,
@@ -200,7 +201,11 @@ static double median(double *values) {
 	return values[ROUNDS / 2];
 }
 
-static void measure(const char *dir, double seconds) {
+static uint64_t median_us(struct registry *registry, const char *name) {
+	return histogram_quantile_us(metric_histogram(registry, name, "", "cell=\"bench\""), 0.5);
+}
+
+static void measure(const char *dir, double seconds, struct registry *registry) {
 	double cell[ROUNDS], raw[ROUNDS], batch_bytes = 0;
 	double record_bytes = RECORD_HEADER_BYTES + 16 + 23 + VALUE_BYTES;
 	run_cell(0.5, &batch_bytes); /* warm */
@@ -211,6 +216,11 @@ static void measure(const char *dir, double seconds) {
 		       cell[i], raw[i], batch_bytes);
 		fflush(stdout);
 	}
+	printf("half of the batches were durable within %llu us, half of the writes answered "
+	       "within "
+	       "%llu us\n",
+	       (unsigned long long)median_us(registry, "holdfast_cell_append_seconds"),
+	       (unsigned long long)median_us(registry, "holdfast_cell_propose_seconds"));
 	double c = median(cell), r = median(raw);
 	printf("%.0f records/s of 128 B, %d outstanding, %.0f KiB a sync; bare loop %.0f\n", c,
 	       producer.window, batch_bytes / 1024, r);
@@ -234,12 +244,12 @@ int main(int argc, char **argv) {
 	producer.host = host;
 	producer.io = io_uv_new();
 	producer.start.fn = on_start;
-	producer.window = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 4096;
+	producer.window = argc > 2 ? (int)strtol(argv[2], NULL, 10) : WINDOW_DEFAULT;
 	ASSERT(producer.window > 0 && producer.window <= WINDOW_MAX);
 	producer.keys = argc > 4 ? strtoull(argv[4], NULL, 10) : KEYS_DEFAULT;
 	ASSERT(producer.keys > 0);
 	producer.puts = calloc((size_t)producer.window, sizeof *producer.puts);
-	measure(argv[1], argc > 3 ? strtod(argv[3], NULL) : 2);
+	measure(argv[1], argc > 3 ? strtod(argv[3], NULL) : 2, registry);
 	if (producer.failed) printf("failed: %llu\n", (unsigned long long)producer.failed);
 	io_stop(owner);
 	pthread_join(thread, NULL);

@@ -87,12 +87,18 @@ static void next_cell(struct host_sweep *s) {
 	io_timer_start(s->timer, HOST_SWEEP_NS);
 }
 
+/* What one large value or snapshot needed is not kept. Nothing borrows it between two events. */
+static void give_back(struct buf *b) {
+	if (b->cap <= HOST_SCRATCH_KEEP_BYTES) return;
+	buf_reset(b);
+	buf_shrink(b);
+}
+
 static void on_timer(void *arg) {
 	struct host_sweep *s = arg;
-	if (s->host->scratch.cap > HOST_SCRATCH_KEEP_BYTES) {
-		buf_reset(&s->host->scratch);
-		buf_shrink(&s->host->scratch);
-	}
+	struct host *h = s->host;
+	give_back(&h->scratch);
+	for (int i = 0; i < h->cell_count; i++) give_back(&h->cells[i].looked_up);
 	s->cell = -1;
 	next_cell(s);
 }

@@ -210,7 +210,7 @@ static void random_run(uint64_t seed) {
 }
 
 static uint64_t first_seed = 1;
-static int seed_count = 30;
+static int seed_count = 100;
 
 static void whatever_happens(void **state) {
 	log_set_level(LOG_OFF);
