@@ -86,8 +86,7 @@ void cell_resign(struct cell *c, const char *why) {
 	/* What gathers was not submitted: it did not happen. */
 	if (c->gathering) {
 		cell_answer_all(c, c->gathering->first_seq - 1, ERR_NOT_HOME);
-		batch_drop(c, c->gathering);
-		c->gathering = NULL;
+		batch_drop_gathering(c);
 	}
 	acting_end(c);
 	cell_move(c, CELL_FOLLOWER, "%s", why);
@@ -96,8 +95,7 @@ void cell_resign(struct cell *c, const char *why) {
 void cell_fence(struct cell *c, const char *what, enum err err) {
 	if (c->role == CELL_FENCED) return;
 	c->giving_up = cell_acting(c) && c->role != CELL_CLAIMING;
-	if (c->gathering) batch_drop(c, c->gathering);
-	c->gathering = NULL;
+	batch_drop_gathering(c);
 	acting_end(c);
 	cell_move(c, CELL_FENCED, "the store failed to %s: %s", what, err_text(err));
 }

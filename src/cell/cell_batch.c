@@ -36,6 +36,14 @@ void batch_drop(struct cell *c, struct batch *b) {
 	list_push_back(&c->idle, &b->node);
 }
 
+void batch_drop_gathering(struct cell *c) {
+	struct batch *b = c->gathering;
+	if (!b) return;
+	c->gathering = NULL;
+	c->tail = b->before;
+	batch_drop(c, b);
+}
+
 static void batch_forget(struct cell *c, struct list *from, struct batch *b) {
 	list_remove(from, &b->node);
 	c->inflight_bytes -= b->bytes.len;
@@ -99,11 +107,10 @@ static void doom(struct cell *c, enum err err) {
 		CONTAINER_OF(node, struct batch, node)->doomed = true;
 		c->doomed = true;
 	}
-	c->tail = c->last;
 	bool space = err == ERR_NO_SPACE;
 	cell_answer_all(c, c->last.seq, space ? ERR_NO_SPACE : ERR_NOT_HOME);
-	if (c->gathering) batch_drop(c, c->gathering);
-	c->gathering = NULL;
+	batch_drop_gathering(c);
+	c->tail = c->last;
 	overlay_rebuild(c);
 	if (c->start_seq > c->last.seq) {
 		c->start_seq = 0;

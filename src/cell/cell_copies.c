@@ -48,13 +48,12 @@ static void lower(struct cell *c, int to) {
 		c->copies = (int)c->placement.copies;
 		return;
 	}
-	if (c->role == CELL_STARTING) {
-		/* Recorded when active, and nothing is acknowledged before that. */
-		if (c->put_asked) return;
-		c->copies = to;
-	} else if (!place_put(c, PLACEMENT_ACTIVE, (uint32_t)to)) {
+	bool home = c->role == CELL_HOME;
+	if (!home && c->put_asked) return;
+	if (c->placement.copies == 0)
+		c->copies = to; /* nothing was ever acknowledged under any k */
+	else if (!place_put(c, home ? PLACEMENT_ACTIVE : PLACEMENT_PROMOTING, (uint32_t)to))
 		return;
-	}
 	c->raise_seq = 0;
 	cell_tell(c, LOG_WARN, "degrading: %d copies acknowledge", to);
 }

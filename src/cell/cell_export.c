@@ -10,7 +10,9 @@ void export_stop(struct cell *c, int replica) {
 }
 
 /* A snapshot makes an empty copy count again, so it must have all that the copy may ever
- * have acknowledged: everything committed, everything recovered at promotion. */
+ * have acknowledged: everything committed, everything recovered at promotion. The latter is
+ * applied for its sake before it is committed, for that may need this very copy; nobody
+ * reads here before it is. */
 static bool complete(struct cell *c) {
 	if (!cell_leading(c)) return true;
 	uint64_t least = c->committed > c->recovered_seq ? c->committed : c->recovered_seq;

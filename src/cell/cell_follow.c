@@ -22,6 +22,7 @@ void follow_reset(struct cell *c, uint64_t retry_ns) {
 
 void follow_choose(struct cell *c) {
 	struct follow *f = &c->follow;
+	if (MUTANT(EPOCH) && f->state == FOLLOW_STREAMING) return;
 	int leader = -1;
 	uint64_t epoch = 0;
 	bool pull = c->role == CELL_FETCHING;

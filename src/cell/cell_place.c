@@ -68,13 +68,12 @@ static void settle(struct cell *c) {
 		return cell_resign(c, "somebody else claimed first");
 	}
 	if (!mine) return cell_resign(c, "coordination names another home or epoch");
-	if (c->placement.state != PLACEMENT_ACTIVE) return;
-	if (c->role == CELL_STARTING) {
+	if (c->role == CELL_STARTING && c->placement.state == PLACEMENT_ACTIVE) {
 		c->fresh = false;
 		c->claimed = false;
 		cell_move(c, CELL_HOME, "active at epoch %llu", (unsigned long long)c->epoch);
 	}
-	if (c->role == CELL_HOME) copies_placed(c);
+	if (cell_leading(c)) copies_placed(c);
 }
 
 static void take(struct cell *c, const struct placement *p, uint64_t revision) {

@@ -144,6 +144,7 @@ static enum err gathering_open(struct cell *c) {
 	c->gathering = batch_take(c);
 	if (!c->gathering) return ERR_NO_MEMORY;
 	c->gathering->first_seq = c->tail.seq + 1;
+	c->gathering->before = c->tail;
 	return ERR_OK;
 }
 
@@ -176,10 +177,7 @@ static enum err encode(struct cell *c, const struct proposal *p) {
 		if (c->gathering) return ERR_OVERLOADED;
 		err = encode_once(c, p, op_count);
 	}
-	if (err && c->gathering && !c->gathering->bytes.len) {
-		batch_drop(c, c->gathering);
-		c->gathering = NULL;
-	}
+	if (err && c->gathering && !c->gathering->bytes.len) batch_drop_gathering(c);
 	return err;
 }
 

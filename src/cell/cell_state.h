@@ -53,7 +53,7 @@ enum {
  * when a rule is missing. */
 enum cell_mutant {
 	MUTANT_SECOND_CHECK = 1,  /* reply without looking at the lease again */
-	MUTANT_EPOCH = 2,         /* take frames of an older epoch, append what was promised away */
+	MUTANT_EPOCH = 2,         /* go on with the old home's stream after promising it away */
 	MUTANT_QUARANTINE = 4,    /* truncate without saving */
 	MUTANT_SEAL = 8,          /* promote on the candidate's own promise alone */
 	MUTANT_BARRIER = 16,      /* commit records of older epochs by counting copies */
@@ -83,6 +83,7 @@ struct batch {
 	struct buf bytes;
 	struct arena arena;
 	struct pending_op *ops;
+	struct position before;  /* its first record */
 	uint64_t first_seq, last_seq;
 	bool doomed; /* an append before it failed: so will this one */
 };
@@ -293,6 +294,7 @@ struct batch *batch_take(struct cell *c); /* NULL: no memory */
 /* Its bytes end at c->tail; epoch: whose word it is appended on. */
 void batch_submit(struct cell *c, struct batch *b, uint64_t epoch);
 void batch_drop(struct cell *c, struct batch *b);
+void batch_drop_gathering(struct cell *c); /* as if nothing of it had been proposed */
 void batch_reap(struct cell *c);
 void batch_free_all(struct cell *c);
 void cell_flush(struct cell *c);

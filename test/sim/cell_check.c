@@ -86,6 +86,11 @@ void check_durable(struct world *w, int node, const struct record *r, const stru
 	*place = n;
 }
 
+bool check_is_write(const struct world *w, const struct position *at) {
+	const struct record_note *n = note_find(w, at->epoch, at->seq);
+	return n && n->write >= 0;
+}
+
 void check_quarantined(struct world *w, const struct record *r) {
 	struct record_note *n = note_find(w, r->at.epoch, r->at.seq);
 	if (n && !n->quarantined) w->quarantined++;

@@ -153,6 +153,13 @@ static enum err truncate(struct world *w, int node, const struct position *to) {
 	if (!saved && !cell_mutants) world_fail(w, "node %d truncates what was not saved", node);
 	if (to->seq < d->checkpoint.at.seq || to->seq + 1 < d->first_seq) return ERR_NOT_FOUND;
 	if (d->applies.count) world_fail(w, "node %d truncates while it applies", node);
+	for (size_t i = 0; w->sync && !w->wiped && i < d->log_count; i++) {
+		const struct position *at = &d->log[i].at;
+		/* The first record of an epoch that never became active may go, and nothing else: only
+		 * for a wiped copy's sake is applied what is not committed (cell_export.c). */
+		if (at->seq > to->seq && at->seq <= d->view.at.seq && check_is_write(w, at))
+			world_fail(w, "node %d truncates a write that it applied", node);
+	}
 	uint64_t applied = d->view.at.seq < to->seq ? d->view.at.seq : to->seq;
 	log_cut(d, to);
 	view_copy(&d->view, &d->checkpoint);

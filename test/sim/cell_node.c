@@ -159,14 +159,19 @@ static void flush(struct world *w, const struct happening *h) {
 	node_feed(w, h->node, &e);
 }
 
-void node_propose(struct world *w, int node, struct proposal *p) {
-	struct node *n = &w->nodes[node];
-	const struct cell_event e = {.type = CELL_EV_PROPOSE, .proposal = p, .wall_ms = world_wall_ms(w)};
+static void proposed(struct world *w, const struct happening *h) {
+	struct node *n = &w->nodes[h->node];
+	const struct cell_event e = {.type = CELL_EV_PROPOSE, .wall_ms = world_wall_ms(w),
+	                             .proposal = (struct proposal *)(uintptr_t)h->x};
 	if (!n->flush_due) {
 		n->flush_due = true;
-		world_at(w, world_random(w, MS(1)), (struct happening){.node = node, .fn = flush});
+		world_at(w, world_random(w, MS(1)), (struct happening){.node = h->node, .fn = flush});
 	}
-	node_feed(w, node, &e);
+	node_feed(w, h->node, &e);
+}
+
+void node_propose(struct world *w, int node, struct proposal *p) {
+	world_at(w, US(20), (struct happening){.node = node, .fn = proposed, .x = (uintptr_t)p});
 }
 
 /* --- life ---------------------------------------------------------------------------------------------- */

@@ -1,7 +1,10 @@
 /* The cell's simulation: random faults under load from a seed, invariants after every step,
  * and in the end, when the faults are over, one home and equal copies within ten seconds.
  *
- *   holdfast-sim-cell [--seed N] [--count M] [--verbose] [--mutant BITS] [--seconds S]
+ *   holdfast-sim-cell [--seed N] [--count M] [--verbose] [--mutant BITS] [--seconds S] [--clocks-lie]
+ *
+ * --clocks-lie: in every run, not in each tenth, a node's clock may stand still while it sleeps,
+ * so that it believes in a lease that is over. What copies promised must hold even then.
  *
  * Prints the seed of what failed; that and the commit are the bug report. With --mutant a
  * rule of the core is switched off and success means that the violation was seen. */
@@ -24,6 +27,11 @@ enum fault_kind {
 
 static bool placement_names(const struct world *w, int node) {
 	return w->placement.home[1] == '0' + node || w->placement.from[1] == '0' + node;
+}
+
+static int cell_sim_home(const struct world *w) {
+	int node = w->placement.home[1] - '0';
+	return w->revision && w->placement.state == PLACEMENT_ACTIVE ? node : -1;
 }
 
 static void fault_end(struct world *w, const struct happening *h) {
@@ -57,7 +65,7 @@ static bool fault_may(const struct world *w, enum fault_kind kind, int node) {
 	const struct node *n = &w->nodes[node];
 	bool kills = kind <= FAULT_PAUSE || kind == FAULT_WIPE || kind == FAULT_FREEZE || kind == FAULT_IO;
 	if (kills && (!n->running || n->paused || n->disk.io_error_in || n->disk.fenced)) return false;
-	if (kind == FAULT_FREEZE) return w->seed % 10 == 0;
+	if (kind == FAULT_FREEZE) return w->clocks_may_lie;
 	if (kind != FAULT_WIPE) return true;
 	/* One wiped disk is survivable where two others have every write. */
 	return w->sync && !w->availability && w->n >= 3 && w->k >= 2 && !w->wiped && w->revision &&
@@ -94,12 +102,30 @@ static void fault_begin(struct world *w, enum fault_kind kind, int a, int b) {
 	}
 }
 
+/* The worst of clocks: the home sleeps through its own succession, with a clock that stood
+ * still, and wakes in touch with one copy alone. */
+static void fault_freeze_home(struct world *w, int b) {
+	int a = cell_sim_home(w);
+	if (a < 0 || a == b || !fault_may(w, FAULT_FREEZE, a)) return;
+	world_say(w, "node %d, the home, sleeps; it will reach %d alone", a, b);
+	for (int i = 0; i < w->n; i++)
+		if (i != a && i != b) net_cut(w, a, i, true);
+	w->nodes[a].cut_off = true;
+	fault_begin(w, FAULT_FREEZE, a, b);
+	uint64_t lasts = world_between(w, MS(630), MS(960)), after = lasts + MS(700);
+	world_at(w, lasts, (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_FREEZE});
+	world_at(w, after, (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_ISOLATE});
+	world_at(w, after, (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_COORD});
+}
+
 static void fault_next(struct world *w, const struct happening *h) {
 	if (w->faults_over) return;
 	enum fault_kind kind = (enum fault_kind)world_random(w, FAULT_KINDS);
 	int a = (int)world_random(w, (uint64_t)w->n);
 	int b = (a + 1 + (int)world_random(w, (uint64_t)w->n - 1)) % w->n;
-	if (fault_may(w, kind, a)) {
+	if (kind == FAULT_FREEZE && w->clocks_may_lie) {
+		fault_freeze_home(w, b);
+	} else if (fault_may(w, kind, a)) {
 		fault_begin(w, kind, a, b);
 		uint64_t lasts = world_chance(w, 70) ? world_between(w, MS(10), MS(500))
 		                                     : world_between(w, MS(500), MS(2500));
@@ -131,8 +157,9 @@ static void heal(struct world *w) {
 
 /* --- a run --------------------------------------------------------------------------------------- */
 
-static void world_setup(struct world *w, uint64_t seed, bool verbose) {
+static void world_setup(struct world *w, uint64_t seed, bool verbose, bool clocks_lie) {
 	memset(w, 0, sizeof *w);
+	w->clocks_may_lie = clocks_lie || seed % 10 == 0;
 	w->seed = w->random = seed;
 	w->verbose = verbose;
 	w->n = 2 + (int)world_random(w, 10) / 3;
@@ -226,11 +253,11 @@ int main(int argc, char **argv) {
 	static struct world w;
 	uint64_t first = number(argc, argv, "--seed", 1), count = number(argc, argv, "--count", 1);
 	uint64_t seconds = number(argc, argv, "--seconds", 4);
-	bool verbose = flag(argc, argv, "--verbose");
+	bool verbose = flag(argc, argv, "--verbose"), clocks_lie = flag(argc, argv, "--clocks-lie");
 	cell_mutants = (unsigned)number(argc, argv, "--mutant", 0);
 	uint64_t steps = 0, acks = 0, quarantined = 0, failed = 0, epochs = 0;
 	for (uint64_t seed = first; seed < first + count; seed++) {
-		world_setup(&w, seed, verbose);
+		world_setup(&w, seed, verbose, clocks_lie);
 		world_run(&w, MS(1000) * seconds);
 		steps += w.steps;
 		acks += w.acks;

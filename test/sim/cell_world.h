@@ -131,7 +131,7 @@ struct world {
 	uint64_t seed, random, now_ns, order, steps;
 	struct happening *heap;
 	size_t heap_count, heap_cap;
-	bool verbose, failed, faults_over, clocks_lied;
+	bool verbose, failed, faults_over, clocks_lied, clocks_may_lie;
 	bool wiped;
 	char why[400];
 
@@ -217,6 +217,7 @@ void check_init(struct world *w);
 void check_done(struct world *w);
 void check_durable(struct world *w, int node, const struct record *r, const struct position *prev);
 void check_quarantined(struct world *w, const struct record *r);
+bool check_is_write(const struct world *w, const struct position *at);
 void check_state(struct world *w, int node);
 void check_step(struct world *w, int node);
 void check_reply(struct world *w, int node, const struct proposal *p);

@@ -2,6 +2,7 @@
  * a point is in its history. */
 #include "lone.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct lone *l;

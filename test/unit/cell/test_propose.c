@@ -325,6 +325,9 @@ static void a_deposed_home_tells_apart_what_it_had_begun(void **state) {
 	l->said_count = 0;
 	lone_lease(l, 3, MS(600));
 	assert_int_equal(lone_said(l, CELL_DO_PLACE)->placement.epoch, 2);
+	/* Its log goes on where the store's ends: of what was not begun nothing is left. */
+	lone_event(l, (struct cell_event){.type = CELL_EV_PLACED, .revision = ++l->revision});
+	assert_int_equal(l->info.last.seq, 3);
 }
 
 int main(void) {
