@@ -98,7 +98,6 @@ struct scene {
 };
 
 static void scene_init(struct scene *s) {
-	if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
 	s->g = rig_new(RIG_LOCAL_UV, 1);
 	s->g->options.segment_bytes = 16 << 10;
 	s->g->options.checkpoint_bytes = 8 << 10;
@@ -230,11 +229,112 @@ static void flips_after_a_kill(void **state) {
 	scene_done(&s);
 }
 
+/* --- the end of the log -------------------------------------------------------------------------------- */
+
+enum { BATCHES = 20 };
+
+/* BATCHES batches of one record each in one segment, then the power goes: *k is the directory,
+ * and which of its files is the segment is returned. */
+static struct kept_file *tail_scene(struct scene *s, struct kept **k) {
+	s->g = rig_new(RIG_LOCAL_UV, 1);
+	history_init(&s->h);
+	rig_reopen(s->g);
+	for (uint64_t i = 1; i <= BATCHES; i++) {
+		history_put_sized(&s->h, 1, "key", 500);
+		CHECK(rig_append(s->g, history_slice(&s->h, i, i)));
+	}
+	*k = calloc(1, sizeof(**k));
+	dir_keep(*k, s->g->dir);
+	rig_close(s->g);
+	snprintf(s->g->boot_id, sizeof(s->g->boot_id), "after-the-loss");
+	for (int i = 0; i < (*k)->count; i++)
+		if (strstr((*k)->files[i].path, ".seg")) return &(*k)->files[i];
+	fail();
+	return NULL;
+}
+
+static void tail_scene_done(struct scene *s, struct kept *k) {
+	kept_done(k);
+	rig_free(s->g);
+	history_done(&s->h);
+}
+
+static size_t record_offset(const struct scene *s, const struct kept_file *segment, uint64_t seq) {
+	struct slice r = history_slice(&s->h, seq, seq);
+	const uint8_t *at = memmem(segment->bytes, segment->len, r.ptr, r.len);
+	assert_non_null(at);
+	return (size_t)(at - segment->bytes);
+}
+
+/* It was never acknowledged for all we know: it goes, and what was before it stays. */
+static void a_torn_tail_is_cut(void **state) {
+	struct scene s;
+	struct kept *k;
+	struct kept_file *segment = tail_scene(&s, &k);
+	size_t from = record_offset(&s, segment, BATCHES) - 32; /* with its head */
+	size_t len = history_slice(&s.h, BATCHES, BATCHES).len + 32;
+	for (size_t at = from; at < from + len; at += 7) {
+		dir_restore(k, s.g->dir);
+		flip(segment, at, 16);
+		CHECK(rig_open(s.g));
+		assert_true(rig_last_is(s.g, &s.h.at[BATCHES - 1]));
+		CHECK(rig_append(s.g, history_slice(&s.h, BATCHES, BATCHES)));
+		rig_reopen(s.g);
+		assert_true(rig_last_is(s.g, &s.h.at[BATCHES]));
+		rig_close(s.g);
+	}
+	tail_scene_done(&s, k);
+}
+
+/* A later batch proves that it had been durable: never dropped in silence. */
+static void damage_before_a_later_batch_is_refused(void **state) {
+	struct scene s;
+	struct kept *k;
+	struct kept_file *segment = tail_scene(&s, &k);
+	for (uint64_t seq = 1; seq < BATCHES; seq++) {
+		size_t from = record_offset(&s, segment, seq) - 32;
+		for (size_t at = from; at < from + 500; at += 83) {
+			dir_restore(k, s.g->dir);
+			flip(segment, at, 2);
+			CHECK_ERR(rig_open(s.g), CORRUPT);
+			assert_non_null(strstr(s.g->fault.text, segment->path));
+			assert_non_null(strstr(s.g->fault.text, "offset"));
+		}
+	}
+	tail_scene_done(&s, k);
+}
+
+/* What lies after the end without being of this log: another segment's batch, old records. */
+static void leftovers_are_no_records(void **state) {
+	struct scene s;
+	struct kept *k;
+	struct kept_file *segment = tail_scene(&s, &k);
+	size_t first = record_offset(&s, segment, 1),
+	       end = record_offset(&s, segment, BATCHES) +
+	             history_slice(&s.h, BATCHES, BATCHES).len;
+	assert_true(end + (end - first) + 100 < segment->len);
+	for (size_t shift = 0; shift < 100; shift += 33) {
+		memset(segment->bytes + end, 0, segment->len - end);
+		memcpy(segment->bytes + end + shift, segment->bytes + first - 32, end - first);
+		dir_restore(k, s.g->dir);
+		CHECK(rig_open(s.g));
+		assert_true(rig_last_is(s.g, &s.h.at[BATCHES]));
+		rig_reopen(s.g);
+		assert_true(rig_last_is(s.g, &s.h.at[BATCHES]));
+		rig_close(s.g);
+	}
+	tail_scene_done(&s, k);
+}
+
 int main(void) {
+	if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
 	log_set_level(LOG_OFF);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flips_in_a_closed_store),
 		cmocka_unit_test(flips_after_a_kill),
+		cmocka_unit_test(a_torn_tail_is_cut),
+		cmocka_unit_test(damage_before_a_later_batch_is_refused),
+		cmocka_unit_test(leftovers_are_no_records),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

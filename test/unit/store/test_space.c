@@ -151,6 +151,13 @@ static void view_spoil(struct rig *g) {
 	assert_int_equal(truncate(path, 5000), 0);
 }
 
+/* Housekeeping takes its time on a busy machine. */
+#define EVENTUALLY(condition)                                                                      \
+	for (int tries_ = 0; !(condition); tries_++) {                                             \
+		assert_true(tries_ < 5000);                                                        \
+		rig_settle(g, 1);                                                                  \
+	}
+
 static void old_log_goes_when_released(void **state) {
 	struct rig *g = rig_new(RIG_LOCAL_UV, 1);
 	struct history h;
@@ -160,10 +167,13 @@ static void old_log_goes_when_released(void **state) {
 	g->options.checkpoint_bytes = 200 << 10;
 	rig_reopen(g);
 	write_many(g, &h, 500);
-	assert_true(rig_info(g).checkpoint_seq > 0);
+	EVENTUALLY(rig_info(g).checkpoint_seq > 0);
+	uint64_t first_checkpoint = rig_info(g).checkpoint_seq;
+	write_many(g, &h, 150); /* and a second one, which the first stands behind */
+	EVENTUALLY(rig_info(g).checkpoint_seq > first_checkpoint);
 	assert_int_equal(rig_info(g).first_seq, 1); /* a replica may still need it */
 	g->store->ops->release(g->store, 250);
-	rig_settle(g, 20);
+	EVENTUALLY(rig_info(g).first_seq > 1);
 	struct store_info info = rig_info(g);
 	assert_in_range(info.first_seq, 2, 250);
 	CHECK_ERR(g->store->ops->read_log(g->store, info.first_seq - 1, 1, &b), NOT_FOUND);
@@ -177,9 +187,9 @@ static void old_log_goes_when_released(void **state) {
 	view_spoil(g); /* it is made anew from a checkpoint */
 	CHECK(rig_open(g));
 	assert_int_equal(rig_info(g).first_seq, first);
-	assert_in_range(rig_info(g).applied.seq, 250, 499);
-	CHECK(rig_apply(g, 500));
-	view_equals(g, &h, 500);
+	assert_in_range(rig_info(g).applied.seq, first_checkpoint, 649);
+	CHECK(rig_apply(g, 650));
+	view_equals(g, &h, 650);
 	buf_done(&b);
 	rig_free(g);
 	history_done(&h);
@@ -193,11 +203,11 @@ static void retained_log_is_bounded(void **state) {
 	g->options.retain_bytes = 300 << 10;
 	rig_reopen(g);
 	write_many(g, &h, 600); /* 1.2 MB, and nobody releases anything */
-	write_many(g, &h, 10);
-	assert_true(rig_info(g).first_seq > 1);
-	assert_true(rig_info(g).log_bytes < 600 << 10);
+	EVENTUALLY(rig_info(g).checkpoint_seq > 0);
+	write_many(g, &h, 100);
+	EVENTUALLY(rig_info(g).first_seq > 1 && rig_info(g).log_bytes < 600 << 10);
 	rig_reopen(g);
-	view_equals(g, &h, 610);
+	view_equals(g, &h, 700);
 	rig_free(g);
 	history_done(&h);
 }
