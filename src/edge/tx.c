@@ -14,6 +14,7 @@
 #include "io/http_problem.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A transaction is one record, not an import. */
@@ -22,13 +23,20 @@ enum { TX_PARTS_MAX = 256, TX_JSON_PARTS_MAX = 16384 };
 struct tx {
 	struct request *r;
 	struct fault *fault;
-	const char *list; /* where we are, for messages */
+	const char *list; /* where we are, for messages; NULL: at the top */
 	size_t index;
 };
 
-#define TX_FAIL(tx, text, ...)                                                                     \
-	fault_set((tx)->fault, ERR_INVALID, "%s[%zu]: " text, (tx)->list, (tx)->index,             \
-	          ##__VA_ARGS__)
+static enum err tx_fail(struct tx *t, const char *format, ...) PRINTF_LIKE(2, 3);
+static enum err tx_fail(struct tx *t, const char *format, ...) {
+	char text[300];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!t->list) return fault_set(t->fault, ERR_INVALID, "%s", text);
+	return fault_set(t->fault, ERR_INVALID, "%s[%zu]: %s", t->list, t->index, text);
+}
 
 void tx_done(struct request *r) {
 	if (r->json) json_decref(r->json);
@@ -37,14 +45,14 @@ void tx_done(struct request *r) {
 }
 
 static enum err tx_key(struct tx *t, const json_t *v, struct slice *out) {
-	if (!json_is_string(v)) return TX_FAIL(t, "key must be a string domain/key");
+	if (!json_is_string(v)) return tx_fail(t, "key must be a string domain/key");
 	struct slice rest = slice_of(json_string_value(v), json_string_length(v));
 	struct slice domain = slice_cut(&rest, '/');
 	struct fault why;
 	enum err e = request_check_domain(domain, &why);
 	if (!e && rest.len == 0) e = fault_set(&why, ERR_INVALID, "the key must be domain/key");
 	if (!e) e = request_full_key(t->r, domain, rest, out, &why);
-	if (e == ERR_INVALID) return TX_FAIL(t, "%s", why.text);
+	if (e == ERR_INVALID) return tx_fail(t, "%s", why.text);
 	return e ? fault_set(t->fault, e, "%s", why.text) : ERR_OK;
 }
 
@@ -53,11 +61,11 @@ static enum err tx_key(struct tx *t, const json_t *v, struct slice *out) {
 static enum err tx_members(struct tx *t, json_t *object, const char *const *known) {
 	const char *name;
 	json_t *v;
-	if (!json_is_object(object)) return TX_FAIL(t, "must be an object");
+	if (!json_is_object(object)) return tx_fail(t, "must be an object");
 	json_object_foreach(object, name, v) {
 		const char *const *k = known;
 		while (*k && strcmp(*k, name) != 0) k++;
-		if (!*k) return TX_FAIL(t, "unknown member '%.40s'", name);
+		if (!*k) return tx_fail(t, "unknown member '%.40s'", name);
 	}
 	return ERR_OK;
 }
@@ -71,34 +79,34 @@ static enum err tx_condition(struct tx *t, json_t *o, struct condition *c) {
 	bool absent = json_is_true(json_object_get(o, "absent"));
 	bool exists = json_is_true(json_object_get(o, "exists"));
 	if ((version != NULL) + absent + exists != 1 || json_object_size(o) != 2)
-		return TX_FAIL(t, "give one of version, absent: true, exists: true");
+		return tx_fail(t, "give one of version, absent: true, exists: true");
 	c->kind = version ? CONDITION_VERSION : absent ? CONDITION_ABSENT : CONDITION_EXISTS;
 	if (version && (!json_is_string(version) ||
 	                version_parse(slice_str(json_string_value(version)), &c->epoch, &c->seq)))
-		return TX_FAIL(t, "version must be a string such as \"3-120\"");
+		return tx_fail(t, "version must be a string such as \"3-120\"");
 	return ERR_OK;
 }
 
 /* "value" (text) or "base64" of an object. */
 static enum err tx_value(struct tx *t, json_t *o, struct slice *out) {
 	const json_t *text = json_object_get(o, "value"), *coded = json_object_get(o, "base64");
-	if (!text == !coded) return TX_FAIL(t, "give either value or base64");
+	if (!text == !coded) return tx_fail(t, "give either value or base64");
 	if (text) {
-		if (!json_is_string(text)) return TX_FAIL(t, "value must be a string");
+		if (!json_is_string(text)) return tx_fail(t, "value must be a string");
 		*out = slice_of(json_string_value(text), json_string_length(text));
 	} else {
-		if (!json_is_string(coded)) return TX_FAIL(t, "base64 must be a string");
+		if (!json_is_string(coded)) return tx_fail(t, "base64 must be a string");
 		struct slice in = slice_of(json_string_value(coded), json_string_length(coded));
 		uint8_t *p;
 		size_t len;
 		/* The whole body was reserved up front: earlier slices stay where they are. */
 		if (buf_reserve(&t->r->decoded, in.len, &p) != ERR_OK ||
 		    base64url_decode(in, p, in.len, &len) != ERR_OK)
-			return TX_FAIL(t, "base64 must be base64url without padding");
+			return tx_fail(t, "base64 must be base64url without padding");
 		buf_commit(&t->r->decoded, len);
 		*out = slice_of(p, len);
 	}
-	return out->len > VALUE_MAX_BYTES ? TX_FAIL(t, "a value may have 4 MiB at most") : ERR_OK;
+	return out->len > VALUE_MAX_BYTES ? tx_fail(t, "a value may have 4 MiB at most") : ERR_OK;
 }
 
 static enum err tx_put(struct tx *t, json_t *o, struct op *op) {
@@ -113,7 +121,7 @@ static enum err tx_put(struct tx *t, json_t *o, struct op *op) {
 	if (!json_is_string(ttl) ||
 	    parse_duration_ms(slice_str(json_string_value(ttl)), REQUEST_TTL_MAX_MS, &ms) ||
 	    ms == 0)
-		return TX_FAIL(t, "ttl must be a duration from 1ms to 3650d, such as \"12h\"");
+		return tx_fail(t, "ttl must be a duration from 1ms to 3650d, such as \"12h\"");
 	op->expires_ms = io_wall_ms(t->r->edge->io) + ms;
 	return ERR_OK;
 }
@@ -123,7 +131,7 @@ static enum err tx_integer(struct tx *t, json_t *o, const char *name, int64_t ab
 	const json_t *v = json_object_get(o, name);
 	*out = absent;
 	if (!v) return ERR_OK;
-	if (!json_is_integer(v)) return TX_FAIL(t, "%s must be an integer of 64 bits", name);
+	if (!json_is_integer(v)) return tx_fail(t, "%s must be an integer of 64 bits", name);
 	*out = json_integer_value(v);
 	return ERR_OK;
 }
@@ -132,18 +140,18 @@ static enum err tx_add(struct tx *t, json_t *o, struct bounded_add *a) {
 	static const char *const known[] = {"key", "delta", "min", "max", NULL};
 	enum err e = tx_members(t, o, known);
 	if (!e) e = tx_key(t, json_object_get(o, "key"), &a->key);
-	if (!e && !json_object_get(o, "delta")) return TX_FAIL(t, "delta is missing");
+	if (!e && !json_object_get(o, "delta")) return tx_fail(t, "delta is missing");
 	if (!e) e = tx_integer(t, o, "delta", 0, &a->delta);
 	if (!e) e = tx_integer(t, o, "min", INT64_MIN, &a->min);
 	if (!e) e = tx_integer(t, o, "max", INT64_MAX, &a->max);
-	if (!e && a->min > a->max) return TX_FAIL(t, "min is greater than max");
+	if (!e && a->min > a->max) return tx_fail(t, "min is greater than max");
 	return e;
 }
 
 static enum err tx_event(struct tx *t, json_t *o, struct event *ev) {
 	static const char *const known[] = {"topic", "value", "base64", NULL};
 	enum err e = tx_members(t, o, known);
-	if (!e && !json_object_get(o, "topic")) return TX_FAIL(t, "topic is missing");
+	if (!e && !json_object_get(o, "topic")) return tx_fail(t, "topic is missing");
 	if (!e) e = tx_key(t, json_object_get(o, "topic"), &ev->topic);
 	return e ? e : tx_value(t, o, &ev->body);
 }
@@ -209,7 +217,7 @@ static enum err tx_room(struct request *r, json_t *root, struct fault *fault) {
 	const char *name;
 	json_t *list;
 	json_object_foreach(root, name, list) if (!json_is_array(list)) return fault_set(
-		fault, ERR_INVALID, "transaction: '%.40s' must be a list", name);
+		fault, ERR_INVALID, "'%.40s' must be a list", name);
 	if (c > TX_PARTS_MAX || o + d > TX_PARTS_MAX || v > TX_PARTS_MAX)
 		return fault_set(fault, ERR_TOO_LARGE,
 		                 "at most %d conditions, %d changes and %d events fit",
@@ -261,7 +269,7 @@ enum err tx_read(struct request *r, struct fault *fault) {
 		return fault_set(fault, ERR_INVALID, "the body is not JSON: line %d, column %d: %s",
 		                 where.line, where.column, where.text);
 	r->json = root;
-	struct tx t = {.r = r, .fault = fault, .list = "transaction"};
+	struct tx t = {.r = r, .fault = fault};
 	if (!json_is_object(root))
 		return fault_set(fault, ERR_INVALID, "the body must be a JSON object");
 	enum err e = tx_members(&t, root, tx_names);
