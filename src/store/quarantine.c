@@ -210,7 +210,7 @@ static enum err chain_check(const struct quarantine_manifest *m, struct slice re
 
 enum err quarantine_read(struct files *files, const char *dir, const char *id,
                          struct buf *records) {
-	struct quarantine_manifest m;
+	struct quarantine_manifest m = {0}; /* its id tells below whether it was there */
 	char path[PATH_BYTES];
 	if (strchr(id, '/') || id[0] == '.' || strlen(id) >= QUARANTINE_ID_BYTES)
 		return ERR_NOT_FOUND;
