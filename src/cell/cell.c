@@ -118,6 +118,8 @@ static void on_refused(struct cell *c, int replica, const struct frame *f) {
 static void on_frame(struct cell *c, int replica, const struct frame *f) {
 	ASSERT(replica >= 0 && replica < c->n);
 	if (replica == c->self) return;
+	/* One frame must not use up the epochs. */
+	if (f->epoch > c->heard + EPOCH_LEAP_MAX) return cell_refuse(c, replica, "its epoch is absurd");
 	if (is_from_above(f->type) && f->epoch < c->promised && !MUTANT(EPOCH)) {
 		/* A SEAL is a question: its candidate must learn how high to go. */
 		if (f->type == FRAME_SEAL) return seal_asked(c, replica, f);

@@ -94,7 +94,7 @@ void cell_resign(struct cell *c, const char *why) {
 
 void cell_fence(struct cell *c, const char *what, enum err err) {
 	if (c->role == CELL_FENCED) return;
-	c->giving_up = cell_acting(c) && c->role != CELL_CLAIMING;
+	c->giving_up = cell_acting(c);
 	batch_drop_gathering(c);
 	acting_end(c);
 	cell_move(c, CELL_FENCED, "the store failed to %s: %s", what, err_text(err));

@@ -21,11 +21,13 @@ static int alive_count(const struct cell *c) {
 	return count;
 }
 
+/* Whose node was expired in coordination is not waited for: its process may be stopped with
+ * the link still up. Should it go on, it joins anew, catches up, and k is raised. */
 static int possible_count(const struct cell *c) {
 	int count = 1;
 	for (int r = 0; r < c->n; r++) {
 		const struct peer *p = &c->peers[r];
-		if (r != c->self) count += c->links[r] || !p->known || p->up;
+		if (r != c->self) count += !p->known || p->up;
 	}
 	return count;
 }

@@ -13,8 +13,13 @@ void export_stop(struct cell *c, int replica) {
  * have acknowledged: everything committed, everything recovered at promotion. The latter is
  * applied for its sake before it is committed, for that may need this very copy; nobody
  * reads here before it is. */
-static bool complete(struct cell *c) {
-	if (!cell_leading(c)) return true;
+static bool complete(struct cell *c, const struct copy *k) {
+	if (k->pull) {
+		/* What this copy has is what the candidate will recover and apply. In an async cell it
+		 * may not know that any of it was committed. */
+		if (!c->config.sync) c->apply_floor = c->last.seq;
+		return c->config.sync || c->applied.seq >= c->last.seq;
+	}
 	uint64_t least = c->committed > c->recovered_seq ? c->committed : c->recovered_seq;
 	if (c->applied.seq >= least) return true;
 	c->apply_floor = c->recovered_seq;
@@ -24,7 +29,7 @@ static bool complete(struct cell *c) {
 void export_begin(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
 	k->state = COPY_ASKED;
-	if (!complete(c) || c->applied.seq == 0) return;
+	if (!complete(c, k) || c->applied.seq == 0) return;
 	k->state = COPY_SNAPSHOT;
 	k->exporting = k->export_asked = true;
 	k->export_begun = k->export_ended = false;

@@ -150,6 +150,7 @@ void import_done(struct cell *c, enum err err) {
 	if (err && !gentle) return cell_fence(c, "import a snapshot", err);
 	if (err) cell_tell(c, LOG_WARN, "import of a snapshot: %s", err_text(err));
 	c->apply_sent = c->applied.seq;
+	c->apply_floor = 0;
 	if (c->committed > c->last.seq) c->committed = c->last.seq;
 	if (c->committed < c->applied.seq) c->committed = c->applied.seq;
 	if (f->state != FOLLOW_IMPORTING && f->state != FOLLOW_COMMITTING) return;

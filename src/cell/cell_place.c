@@ -40,10 +40,7 @@ bool place_put(struct cell *c, enum placement_state state, uint32_t copies) {
 void place_give_up(struct cell *c) {
 	if (!c->giving_up || c->placing) return;
 	bool mine = c->revision && c->home == c->self && c->placement.generation == c->acting_generation;
-	if (!mine) {
-		c->giving_up = false;
-		return;
-	}
+	if (!mine) return; /* or not yet: a claim may still come out */
 	if (c->now < c->place_retry_ns) return cell_wake_at(c, c->place_retry_ns);
 	struct placement p = c->placement;
 	if (p.state == PLACEMENT_ACTIVE) memcpy(p.from, p.home, sizeof p.from);

@@ -96,6 +96,7 @@ static void truncated(struct cell *c, enum err err) {
 	bool retry = err == ERR_NO_SPACE, too_far = err == ERR_NOT_FOUND;
 	if (err && !retry && !too_far) return cell_fence(c, "truncate", err);
 	c->apply_sent = c->applied.seq;
+	c->apply_floor = 0;
 	if (c->committed > c->last.seq) c->committed = c->last.seq;
 	if (f->state != FOLLOW_TRUNCATE) return;
 	f->snapshot_wanted = too_far;

@@ -132,6 +132,7 @@ void seal_asked(struct cell *c, int replica, const struct frame *f) {
 	c->hint_epoch = f->epoch;
 	c->hint_until_ns = c->now + PATIENCE_NS;
 	serve_stop_all(c);
+	c->apply_floor = 0;
 	if (!MUTANT(EPOCH)) follow_reset(c, 0);
 	promise(c, f->epoch);
 }

@@ -47,6 +47,7 @@ enum {
 #define PATIENCE_NS MS(2000)      /* a promotion that takes longer may be taken over */
 #define EXPORT_NS MS(10000)      /* a copy takes no chunk so long: its view of ours is closed */
 #define FETCH_NS MS(2000)         /* the best copy is silent so long: seal anew */
+#define EPOCH_LEAP_MAX ((uint64_t)1 << 32) /* above what was ever heard of */
 #define FIRST_CLAIM 10            /* no placement yet: replica i waits i x this x rank delay */
 
 /* Tests compile the core once more with CELL_MUTANTS to prove that the simulation notices

@@ -165,6 +165,13 @@ static void older_epochs_are_refused_after_a_promise(void **state) {
 	assert_int_equal(s.refused_frames, 1);
 }
 
+static void one_frame_cannot_use_up_the_epochs(void **state) {
+	follow();
+	hear(2, (struct frame){.type = FRAME_SEAL, .epoch = UINT64_MAX});
+	assert_int_equal(lone_said(l, CELL_DO_REFUSE)->replica, 2);
+	assert_int_equal(l->info.promised_epoch, 0);
+}
+
 /* --- promotion ------------------------------------------------------------------------------------------ */
 
 static void a_dead_home_is_succeeded(void **state) {
@@ -261,7 +268,8 @@ int main(void) {
 		TEST(records_that_do_not_follow_are_refused),
 		TEST(records_of_a_later_epoch_than_the_stream_are_refused),
 		TEST(nobody_but_the_home_is_listened_to), TEST(a_promise_is_durable_before_it_is_said),
-		TEST(older_epochs_are_refused_after_a_promise), TEST(a_dead_home_is_succeeded),
+		TEST(older_epochs_are_refused_after_a_promise),
+		TEST(one_frame_cannot_use_up_the_epochs), TEST(a_dead_home_is_succeeded),
 		TEST(a_wiped_copy_is_never_home), TEST(successors_wait_in_order),
 		TEST(too_few_copies_hold), TEST(points_are_in_the_history_or_not),
 	};
