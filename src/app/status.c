@@ -24,30 +24,26 @@ static json_t *ask(struct target *t, int i) {
 	return root ? root : json_null();
 }
 
-static const char *text(json_t *o, const char *name, const char *absent) {
+static const char *text(const json_t *o, const char *name, const char *absent) {
 	const char *s = json_string_value(json_object_get(o, name));
 	return s ? s : absent;
 }
 
-static bool print_regions(const struct target *t, json_t *answers) {
-	bool fine = true;
+static void print_regions(const struct target *t, json_t *answers) {
 	printf("%-14s %-10s %-10s %s\n", "REGION", "STATE", "UPTIME", "POLICY");
 	for (int i = 0; i < t->count; i++) {
 		json_t *a = json_array_get(answers, (size_t)i);
 		if (!json_is_object(a)) {
 			printf("%-14s %-10s\n", t->names[i][0] ? t->names[i] : "?", "DOWN");
-			fine = false;
 			continue;
 		}
 		bool ready = json_is_true(json_object_get(a, "ready"));
-		fine &= ready;
 		char uptime[32];
 		snprintf(uptime, sizeof(uptime), "%lld s",
 		         (long long)json_integer_value(json_object_get(a, "uptime_ms")) / 1000);
 		printf("%-14s %-10s %-10s %.8s\n", text(a, "region", "?"),
 		       ready ? "ready" : "NOT READY", uptime, text(a, "policy", ""));
 	}
-	return fine;
 }
 
 /* The cell as its home sees it; else as whoever knows it at the highest epoch. */
@@ -67,25 +63,29 @@ static json_t *best_view(json_t *answers, const char *cell) {
 	return best;
 }
 
-static bool print_copy(json_t *r, const char *home, json_int_t last) {
+/* UNSEEN: others say that it has a home, but that region does not answer us. */
+static const char *state_name(const json_t *cell) {
+	if (!json_is_true(json_object_get(cell, "active"))) return "NO HOME";
+	if (strcmp(text(cell, "role", ""), "home") != 0) return "UNSEEN";
+	return json_is_true(json_object_get(cell, "degraded")) ? "DEGRADED" : "active";
+}
+
+static void print_copy(json_t *r, const char *home, json_int_t last) {
 	const char *region = text(r, "region", "?");
 	bool connected = json_is_true(json_object_get(r, "connected"));
 	json_int_t behind = last - json_integer_value(json_object_get(r, "durable"));
-	if (strcmp(region, home) == 0) return true;
+	if (strcmp(region, home) == 0) return;
 	if (connected)
 		printf(" %s(%lld behind, %lld ms)", region, (long long)(behind > 0 ? behind : 0),
 		       (long long)json_integer_value(json_object_get(r, "lag_ms")));
 	else
 		printf(" %s(GONE)", region);
-	return connected;
 }
 
-static bool print_cell(json_t *answers, const char *name) {
+static void print_cell(json_t *answers, const char *name) {
 	json_t *c = best_view(answers, name), *r;
 	const char *home = text(c, "home", "none");
 	bool home_view = strcmp(text(c, "role", ""), "home") == 0;
-	bool active = home_view && json_is_true(json_object_get(c, "active"));
-	bool degraded = json_is_true(json_object_get(c, "degraded"));
 	const char *held = text(c, "held", "");
 	json_int_t quarantined = 0;
 	size_t i, j;
@@ -95,35 +95,65 @@ static bool print_cell(json_t *answers, const char *name) {
 	                           other) if (strcmp(text(other, "name", ""), name) == 0)
 			quarantined += json_integer_value(json_object_get(other, "quarantined"));
 	printf("%-12s %-6s %-12s %5lld  %-9s %10lld %6lld ", name, text(c, "mode", "?"), home,
-	       (long long)json_integer_value(json_object_get(c, "epoch")),
-	       active ? degraded ? "DEGRADED" : "active" : "NO HOME",
+	       (long long)json_integer_value(json_object_get(c, "epoch")), state_name(c),
 	       (long long)json_integer_value(json_object_get(c, "committed")),
 	       (long long)quarantined);
-	bool fine = active && !degraded;
 	unsigned long long epoch = 0, last = 0;
 	IGNORE(sscanf(text(c, "last", "0-0"), "%llu-%llu", &epoch, &last)); /* then 0 */
 	if (home_view)
-		json_array_foreach(json_object_get(c, "replicas"), i, r) fine &=
+		json_array_foreach(json_object_get(c, "replicas"), i, r)
 			print_copy(r, home, (json_int_t)last);
 	printf("\n");
 	if (held[0]) printf("             HELD: %s\n", held);
-	return fine;
 }
 
-static bool print_table(const struct target *t, json_t *answers) {
-	bool fine = print_regions(t, answers);
+/* Every region knows every cell: the first that answers lists them. NULL: none answers. */
+static json_t *cells_of(json_t *answers) {
+	size_t i;
+	json_t *a;
+	json_array_foreach(answers, i, a) if (json_is_object(a)) return json_object_get(a, "cells");
+	return NULL;
+}
+
+/* All regions are ready, all cells have a home that serves, and all copies are with it. */
+static bool all_fine(json_t *answers) {
+	size_t i, j;
+	json_t *a, *c, *r;
+	json_array_foreach(answers, i,
+	                   a) if (!json_is_true(json_object_get(a, "ready"))) return false;
+	json_array_foreach(cells_of(answers), i, c) {
+		const json_t *best = best_view(answers, text(c, "name", "?"));
+		if (strcmp(state_name(best), "active") != 0) return false;
+		json_array_foreach(json_object_get(best, "replicas"), j, r) {
+			bool is_home = strcmp(text(r, "region", "?"), text(best, "home", "")) == 0;
+			if (!is_home && !json_is_true(json_object_get(r, "connected")))
+				return false;
+		}
+	}
+	return cells_of(answers) != NULL;
+}
+
+static void print_table(const struct target *t, json_t *answers) {
+	size_t i;
+	json_t *c;
+	print_regions(t, answers);
+	if (!cells_of(answers)) {
+		complain("status: no region answers: is it running?");
+		return;
+	}
 	printf("\n%-12s %-6s %-12s %5s  %-9s %10s %6s  %s\n", "CELL", "MODE", "HOME", "EPOCH",
 	       "STATE", "COMMITTED", "QUAR.", "COPIES");
-	size_t i, j;
-	json_t *a, *c;
-	json_array_foreach(answers, i, a) {
-		if (!json_is_object(a)) continue;
-		json_array_foreach(json_object_get(a, "cells"), j, c) fine &=
-			print_cell(answers, text(c, "name", "?"));
-		return fine; /* every region knows every cell: the first that answers lists them */
-	}
-	complain("status: no region answers: is it running?");
-	return false;
+	json_array_foreach(cells_of(answers), i, c) print_cell(answers, text(c, "name", "?"));
+}
+
+static void print_json(const struct target *t, json_t *answers) {
+	json_t *root = json_object();
+	for (int i = 0; i < t->count; i++)
+		json_object_set(root, t->names[i][0] ? t->names[i] : "endpoint",
+		                json_array_get(answers, (size_t)i));
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
 }
 
 int command_status(int argc, char **argv) {
@@ -139,23 +169,12 @@ int command_status(int argc, char **argv) {
 	bool fine = false;
 	if (target_open(&where, TARGET_ADMIN, false, 2000, &t) == ERR_OK) {
 		json_t *answers = json_array();
-		fine = true;
-		for (int i = 0; i < t.count; i++) {
-			json_t *a = ask(&t, i);
-			fine &= json_is_true(json_object_get(a, "ready"));
-			json_array_append_new(answers, a);
-		}
-		if (json) {
-			json_t *root = json_object();
-			for (int i = 0; i < t.count; i++)
-				json_object_set(root, t.names[i][0] ? t.names[i] : "endpoint",
-				                json_array_get(answers, (size_t)i));
-			json_dumpf(root, stdout, JSON_INDENT(2));
-			putchar('\n');
-			json_decref(root);
-		} else {
-			fine = print_table(&t, answers);
-		}
+		for (int i = 0; i < t.count; i++) json_array_append_new(answers, ask(&t, i));
+		fine = all_fine(answers);
+		if (json)
+			print_json(&t, answers);
+		else
+			print_table(&t, answers);
 		json_decref(answers);
 	}
 	target_close(&t);
