@@ -95,21 +95,18 @@ static void on_entry(void *arg, enum err err, const struct entry *e, const struc
 		forward_home(r);
 		return;
 	}
+	if (err && err != ERR_NOT_FOUND) {
+		respond_problem(r, err,
+		                err == ERR_CORRUPT
+		                        ? "the stored value fails its checksum here and is not "
+		                          "served; another region's copy may be whole: "
+		                          "Holdfast-Consistency chooses the region"
+		                        : NULL);
+		return;
+	}
 	if (!read_holds(r, at)) return;
-	if (err == ERR_OK && !entry_live(r, e)) err = ERR_NOT_FOUND;
-	if (err == ERR_CORRUPT) {
-		respond_problem(
-			r, err,
-			"the stored value fails its checksum here and is not served; another "
-			"region's copy may be whole: Holdfast-Consistency chooses the region");
-		return;
-	}
-	if (err == ERR_NOT_FOUND) {
+	if (err || !entry_live(r, e)) {
 		respond_absent(r, at);
-		return;
-	}
-	if (err) {
-		respond_problem(r, err, NULL);
 		return;
 	}
 	struct slice condition = http1_header(r->head, FIELD_IF_NONE_MATCH);
