@@ -326,6 +326,54 @@ static void leftovers_are_no_records(void **state) {
 	tail_scene_done(&s, k);
 }
 
+/* --- under a running store ---------------------------------------------------------------------------- */
+
+static bool entry_count(void *arg, struct slice key, const struct entry *e) {
+	++*(int *)arg;
+	return true;
+}
+
+/* The page goes bad while the store is open: what is read of it is an error. */
+static void a_bad_entry_is_not_served(void **state) {
+	struct rig *g = rig_new(RIG_LOCAL_UV, 1);
+	struct history h;
+	struct position at;
+	struct buf snapshot;
+	static uint8_t file[1 << 20];
+	char path[600];
+	int seen = 0;
+	history_init(&h);
+	buf_init(&snapshot, 1 << 20);
+	rig_reopen(g);
+	history_put(&h, 1, "a", "before");
+	history_put(&h, 1, "b", "a value that can be found");
+	history_put(&h, 1, "c", "after");
+	CHECK(rig_append(g, history_slice(&h, 1, 3)));
+	CHECK(rig_apply(g, 3));
+	snprintf(path, sizeof(path), "%s/a/view/data.mdb", g->dir);
+	int fd = open(path, O_RDWR);
+	ssize_t len = pread(fd, file, sizeof(file), 0);
+	const uint8_t *value = memmem(file, (size_t)len, "can be found", 12);
+	assert_non_null(value);
+	assert_int_equal(pwrite(fd, "C", 1, value - file), 1);
+	close(fd);
+	CHECK_ERR(rig_get(g, "b", NULL), CORRUPT);
+	CHECK(rig_get(g, "a", NULL));
+	CHECK(rig_get(g, "c", NULL));
+	struct store_reader *r = g->store->ops->reader_new(g->store);
+	const struct store_scan scan = {.each = entry_count, .arg = &seen};
+	CHECK_ERR(g->store->ops->scan(r, &scan, &at), CORRUPT);
+	assert_int_equal(seen, 1);
+	g->store->ops->reader_free(r);
+	CHECK_ERR(rig_export(g, 1, &at, &snapshot), CORRUPT);
+	rig_reopen(g); /* made anew from the log */
+	CHECK(rig_apply(g, 3));
+	CHECK(rig_get(g, "b", NULL));
+	buf_done(&snapshot);
+	rig_free(g);
+	history_done(&h);
+}
+
 int main(void) {
 	if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
 	log_set_level(LOG_OFF);
@@ -335,6 +383,7 @@ int main(void) {
 		cmocka_unit_test(a_torn_tail_is_cut),
 		cmocka_unit_test(damage_before_a_later_batch_is_refused),
 		cmocka_unit_test(leftovers_are_no_records),
+		cmocka_unit_test(a_bad_entry_is_not_served),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,37 @@ static void the_reserve_is_for_a_failover(void **state) {
 	history_done(&h);
 }
 
+/* A disk that takes the first half of a write and then is full. */
+static struct files_ops half_ops;
+static struct files half_disk = {&half_ops};
+static bool half_next;
+
+static enum err half_write(struct file *f, uint64_t offset, const void *bytes, size_t len) {
+	if (!half_next) return files_posix()->ops->write(f, offset, bytes, len);
+	half_next = false;
+	CHECK(files_posix()->ops->write(f, offset, bytes, len / 2));
+	return ERR_NO_SPACE;
+}
+
+static void half_a_batch_is_taken_back(void **state) {
+	struct rig *g = rig_new(RIG_LOCAL_UV, 1);
+	struct history h;
+	history_init(&h);
+	half_ops = *files_posix()->ops;
+	half_ops.write = half_write;
+	g->files = &half_disk;
+	rig_reopen(g);
+	for (int i = 0; i < 12; i++) history_put_sized(&h, 1, "key", 500);
+	CHECK(rig_append(g, history_slice(&h, 1, 2)));
+	half_next = true;
+	CHECK_ERR(rig_append(g, history_slice(&h, 3, 12)), NO_SPACE);
+	rig_reopen(g);
+	assert_true(rig_last_is(g, &h.at[2])); /* nothing of it happened */
+	CHECK(rig_append(g, history_slice(&h, 3, 12)));
+	rig_free(g);
+	history_done(&h);
+}
+
 /* --- housekeeping --------------------------------------------------------------------------------------- */
 
 static void write_many(struct rig *g, struct history *h, int count) {
@@ -253,6 +284,7 @@ int main(void) {
 		cmocka_unit_test(a_full_disk_to_the_last_byte),
 		cmocka_unit_test(a_full_simulated_disk),
 		cmocka_unit_test(the_reserve_is_for_a_failover),
+		cmocka_unit_test(half_a_batch_is_taken_back),
 		cmocka_unit_test(old_log_goes_when_released),
 		cmocka_unit_test(retained_log_is_bounded),
 		cmocka_unit_test(only_one_has_it_open),
