@@ -105,7 +105,7 @@ class OneNode:
         self.port, self.admin = base + 1, base + 101
         files = {
             "policy.yaml": f"""
-regions: {{here: {{jurisdiction: us}}}}
+regions: {{here: {{jurisdiction: us, location: [39.0, -77.5]}}}}
 residency: {{all: {{regions: all}}}}
 cells: {{one: {{replicas: [here], mode: async}}}}
 tenants: {{bench: {{residency: all, cell: one, consistency: strong, keys: ["sha256:{digest}"]}}}}
