@@ -22,7 +22,8 @@ static void names_copy(struct cell *c, const struct cell_config *config) {
 struct cell *cell_new(const struct cell_config *config, const struct store_info *info) {
 	ASSERT(config->replica_count >= 1 && config->replica_count <= CELL_REPLICAS_MAX);
 	ASSERT(config->self >= 0 && config->self < config->replica_count);
-	ASSERT(config->lookup && config->heartbeat_ns && config->window_bytes && config->inflight_bytes);
+	ASSERT(config->lookup && config->heartbeat_ns && config->window_bytes &&
+	       config->inflight_bytes);
 	struct cell *c = calloc(1, sizeof *c);
 	if (!c) return NULL;
 	c->config = *config;
@@ -43,7 +44,8 @@ struct cell *cell_new(const struct cell_config *config, const struct store_info 
 	c->released_seq = 0;
 	if (info->fenced) {
 		c->role = CELL_FENCED;
-		snprintf(c->held_reason, sizeof c->held_reason, "the store was fenced when it was opened");
+		snprintf(c->held_reason, sizeof c->held_reason,
+		         "the store was fenced when it was opened");
 	}
 	return c;
 }
@@ -101,7 +103,10 @@ bool cell_epoch_end(const struct cell *c, uint64_t epoch, struct epoch_start *ou
 /* What only a home or candidate says, to who has promised to listen to no older one. */
 static bool is_from_above(enum frame_type type) {
 	switch (type) {
-	case FRAME_ASK: case FRAME_ACK: case FRAME_SEALED: case FRAME_SNAPSHOT_ACK:
+	case FRAME_ASK:
+	case FRAME_ACK:
+	case FRAME_SEALED:
+	case FRAME_SNAPSHOT_ACK:
 	case FRAME_REFUSED: return false;
 	default: return true;
 	}
@@ -119,11 +124,13 @@ static void on_frame(struct cell *c, int replica, const struct frame *f) {
 	ASSERT(replica >= 0 && replica < c->n);
 	if (replica == c->self) return;
 	/* One frame must not use up the epochs. */
-	if (f->epoch > c->heard + EPOCH_LEAP_MAX) return cell_refuse(c, replica, "its epoch is absurd");
+	if (f->epoch > c->heard + EPOCH_LEAP_MAX)
+		return cell_refuse(c, replica, "its epoch is absurd");
 	if (is_from_above(f->type) && f->epoch < c->promised && !MUTANT(EPOCH)) {
 		/* A SEAL is a question: its candidate must learn how high to go. */
 		if (f->type == FRAME_SEAL) return seal_asked(c, replica, f);
-		return cell_refuse(c, replica, "it sent a frame of an older epoch than was promised");
+		return cell_refuse(c, replica,
+		                   "it sent a frame of an older epoch than was promised");
 	}
 	switch (f->type) {
 	case FRAME_ASK:
@@ -175,9 +182,7 @@ static void dispatch(struct cell *c, const struct cell_event *e) {
 	case CELL_EV_EXPORT: export_answer(c, e->replica, e->err, &e->at, e->bytes); break;
 	case CELL_EV_FRAME: on_frame(c, e->replica, e->frame); break;
 	case CELL_EV_LINK: on_link(c, e->replica, e->up); break;
-	case CELL_EV_PEER:
-		c->peers[e->replica] = (struct peer){true, e->up, e->generation};
-		break;
+	case CELL_EV_PEER: c->peers[e->replica] = (struct peer){true, e->up, e->generation}; break;
 	case CELL_EV_LEASE: place_lease(c, e->generation, e->valid_until_ns); break;
 	case CELL_EV_PLACEMENT: place_event(c, e->placement, e->revision); break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
@@ -189,9 +194,7 @@ static void dispatch_fenced(struct cell *c, const struct cell_event *e) {
 	switch (e->type) {
 	case CELL_EV_PROPOSE: cell_answer(c, e->proposal, ERR_FENCED); break;
 	case CELL_EV_LINK: c->links[e->replica] = e->up; break;
-	case CELL_EV_PEER:
-		c->peers[e->replica] = (struct peer){true, e->up, e->generation};
-		break;
+	case CELL_EV_PEER: c->peers[e->replica] = (struct peer){true, e->up, e->generation}; break;
 	case CELL_EV_LEASE: place_lease(c, e->generation, e->valid_until_ns); break;
 	case CELL_EV_PLACEMENT: place_event(c, e->placement, e->revision); break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
@@ -239,7 +242,9 @@ void cell_step(struct cell *c, const struct cell_event *event, uint64_t now_ns,
 
 /* --- what can be asked -------------------------------------------------------------------------------------------------- */
 
-uint64_t cell_deadline_ns(const struct cell *c) { return c->wake_ns; }
+uint64_t cell_deadline_ns(const struct cell *c) {
+	return c->wake_ns;
+}
 
 static int status_home(const struct cell *c) {
 	if (cell_acting(c)) return c->self;

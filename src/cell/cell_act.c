@@ -45,7 +45,8 @@ static const struct {
 	[CELL_WAITING] = {"waiting", BIT(FOLLOWER) | BIT(FENCED)},
 	[CELL_FOLLOWER] = {"follower", BIT(CLAIMING) | BIT(HELD) | BIT(FENCED)},
 	[CELL_CLAIMING] = {"claiming", BIT(SEALING) | BIT(FOLLOWER) | BIT(FENCED)},
-	[CELL_SEALING] = {"sealing", BIT(FETCHING) | BIT(STARTING) | BIT(HELD) | BIT(FOLLOWER) | BIT(FENCED)},
+	[CELL_SEALING] = {"sealing",
+                          BIT(FETCHING) | BIT(STARTING) | BIT(HELD) | BIT(FOLLOWER) | BIT(FENCED)},
 	[CELL_FETCHING] = {"fetching", BIT(SEALING) | BIT(STARTING) | BIT(FOLLOWER) | BIT(FENCED)},
 	[CELL_STARTING] = {"starting", BIT(HOME) | BIT(FOLLOWER) | BIT(FENCED)},
 	[CELL_HOME] = {"home", BIT(FOLLOWER) | BIT(FENCED)},
@@ -136,7 +137,8 @@ void cell_answer_all(struct cell *c, uint64_t after_seq, enum err write_err) {
 			continue;
 		}
 		bool wrote = t->verdict == ERR_OK && !p->replayed;
-		cell_answer(c, p, wrote || write_err != ERR_OUTCOME_UNKNOWN ? write_err : ERR_NOT_HOME);
+		cell_answer(c, p,
+		            wrote || write_err != ERR_OUTCOME_UNKNOWN ? write_err : ERR_NOT_HOME);
 	}
 }
 

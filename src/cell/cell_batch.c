@@ -53,7 +53,7 @@ static void batch_forget(struct cell *c, struct list *from, struct batch *b) {
 /* Durable batches wait for the view (their keys are in the overlay) and for the end of the
  * step in which they are sent. */
 void batch_reap(struct cell *c) {
-	LIST_EACH(&c->kept, node) {
+	LIST_EACH (&c->kept, node) {
 		struct batch *b = CONTAINER_OF(node, struct batch, node);
 		if (b->ops && b->last_seq > c->applied.seq) return;
 		batch_forget(c, &c->kept, b);
@@ -93,7 +93,7 @@ void cell_flush(struct cell *c) {
 }
 
 const struct batch *batch_with(const struct cell *c, uint64_t first_seq) {
-	LIST_EACH(&c->kept, node) {
+	LIST_EACH (&c->kept, node) {
 		const struct batch *b = CONTAINER_OF(node, struct batch, node);
 		if (b->first_seq == first_seq && b->last_seq <= c->last.seq) return b;
 	}
@@ -103,7 +103,7 @@ const struct batch *batch_with(const struct cell *c, uint64_t first_seq) {
 /* Nothing of this batch happened, nor will anything of those behind it: they do not follow
  * the log's end any more. */
 static void doom(struct cell *c, enum err err) {
-	LIST_EACH(&c->appends, node) {
+	LIST_EACH (&c->appends, node) {
 		CONTAINER_OF(node, struct batch, node)->doomed = true;
 		c->doomed = true;
 	}
@@ -165,8 +165,8 @@ void cell_apply_done(struct cell *c, enum err err) {
 	c->applies--;
 	if (err == ERR_NO_SPACE) {
 		c->apply_retry_ns = c->now + SPACE_RETRY_NS;
-		cell_tell(c, LOG_WARN, "apply after seq %llu: %s", (unsigned long long)c->applied.seq,
-		          err_text(err));
+		cell_tell(c, LOG_WARN, "apply after seq %llu: %s",
+		          (unsigned long long)c->applied.seq, err_text(err));
 	} else if (err) {
 		return cell_fence(c, "apply", err);
 	}

@@ -29,7 +29,8 @@ void commit_durable(struct cell *c, int replica, uint64_t seq) {
 void commit_ack(struct cell *c, int replica, const struct frame *f) {
 	struct copy *k = &c->copy[replica];
 	if (k->state != COPY_STREAMING || f->epoch != k->epoch) return;
-	if (f->seq >= k->next_seq) return cell_refuse(c, replica, "it acknowledged what it was not sent");
+	if (f->seq >= k->next_seq)
+		return cell_refuse(c, replica, "it acknowledged what it was not sent");
 	while (k->frame_count && k->frames[k->frame_first].last_seq <= f->seq) {
 		k->unacked_bytes -= k->frames[k->frame_first].bytes;
 		k->frame_first = (k->frame_first + 1) % STREAM_FRAMES_MAX;
@@ -84,8 +85,11 @@ void commit_advance(struct cell *c) {
 
 static void heartbeat(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
-	struct frame f = {.type = FRAME_HEARTBEAT, .epoch = c->epoch, .seq = c->committed,
-	                  .stamp = k->stamp, .flag = cell_serving(c)};
+	struct frame f = {.type = FRAME_HEARTBEAT,
+	                  .epoch = c->epoch,
+	                  .seq = c->committed,
+	                  .stamp = k->stamp,
+	                  .flag = cell_serving(c)};
 	f.at.seq = c->released_seq;
 	for (int r = 0; r < c->n; r++) f.lag_ms[r] = commit_lag_ms(c, r);
 	cell_send(c, replica, &f);

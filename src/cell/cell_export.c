@@ -55,9 +55,12 @@ static void begun(struct cell *c, int replica, const struct position *at) {
 		put_u64(c->epoch_table + 16 * i, c->epochs[i].epoch);
 		put_u64(c->epoch_table + 16 * i + 8, c->epochs[i].seq);
 	}
-	cell_send(c, replica, &(struct frame){
-		.type = FRAME_SNAPSHOT_BEGIN, .epoch = k->epoch, .seq = k->number, .at = *at,
-		.bytes = slice_of(c->epoch_table, 16 * (size_t)c->epoch_count)});
+	cell_send(c, replica,
+	          &(struct frame){.type = FRAME_SNAPSHOT_BEGIN,
+	                          .epoch = k->epoch,
+	                          .seq = k->number,
+	                          .at = *at,
+	                          .bytes = slice_of(c->epoch_table, 16 * (size_t)c->epoch_count)});
 }
 
 void export_answer(struct cell *c, int replica, enum err err, const struct position *at,

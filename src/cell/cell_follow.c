@@ -53,9 +53,13 @@ void follow_ask(struct cell *c, const struct position *at, bool guess) {
 	f->state = FOLLOW_ASKING;
 	f->asked = *at;
 	f->deadline_ns = c->now + ASK_AGAIN_NS;
-	cell_send(c, f->leader, &(struct frame){
-		.type = f->pull ? FRAME_PULL : FRAME_ASK, .epoch = f->epoch, .seq = ++f->number,
-		.stamp = guess, .flag = f->snapshot_wanted, .at = *at});
+	cell_send(c, f->leader,
+	          &(struct frame){.type = f->pull ? FRAME_PULL : FRAME_ASK,
+	                          .epoch = f->epoch,
+	                          .seq = ++f->number,
+	                          .stamp = guess,
+	                          .flag = f->snapshot_wanted,
+	                          .at = *at});
 }
 
 void follow_streaming(struct cell *c) {
@@ -80,12 +84,17 @@ static void ack(struct cell *c) {
 	struct follow *f = &c->follow;
 	f->acked_seq = c->last.seq;
 	f->acked_ns = c->now;
-	cell_send(c, f->leader, &(struct frame){.type = FRAME_ACK, .epoch = f->epoch,
-	                                        .seq = c->last.seq, .at = c->last, .stamp = c->now});
+	cell_send(c, f->leader,
+	          &(struct frame){.type = FRAME_ACK,
+	                          .epoch = f->epoch,
+	                          .seq = c->last.seq,
+	                          .at = c->last,
+	                          .stamp = c->now});
 }
 
 /* Every record: whole, of no later epoch than the stream's, and next in the chain. */
-static enum err records_check(const struct cell *c, const struct frame *frame, struct position *end) {
+static enum err records_check(const struct cell *c, const struct frame *frame,
+                              struct position *end) {
 	struct slice rest = frame->bytes;
 	*end = c->tail;
 	while (rest.len) {
@@ -196,7 +205,8 @@ void follow_go_on(struct cell *c) {
 void follow_frame(struct cell *c, int replica, const struct frame *frame) {
 	struct follow *f = &c->follow;
 	if (frame->type == FRAME_REFUSED) {
-		bool mine = replica == f->leader && f->state == FOLLOW_ASKING && frame->seq == f->number;
+		bool mine = replica == f->leader && f->state == FOLLOW_ASKING &&
+		            frame->seq == f->number;
 		if (mine) follow_reset(c, c->now + RETRY_NS);
 		return;
 	}
@@ -204,9 +214,15 @@ void follow_frame(struct cell *c, int replica, const struct frame *frame) {
 	if (frame->epoch != f->epoch && !MUTANT(EPOCH)) return;
 	bool answers = f->state == FOLLOW_ASKING && frame->seq == f->number;
 	switch (frame->type) {
-	case FRAME_MATCH: if (answers) matched(c, frame); break;
-	case FRAME_DIVERGED: if (answers) reconcile_diverged(c, frame); break;
-	case FRAME_SNAPSHOT_BEGIN: if (answers) import_offered(c, frame); break;
+	case FRAME_MATCH:
+		if (answers) matched(c, frame);
+		break;
+	case FRAME_DIVERGED:
+		if (answers) reconcile_diverged(c, frame);
+		break;
+	case FRAME_SNAPSHOT_BEGIN:
+		if (answers) import_offered(c, frame);
+		break;
 	case FRAME_RECORDS: records(c, frame); break;
 	case FRAME_HEARTBEAT: heartbeat(c, frame); break;
 	case FRAME_SNAPSHOT_CHUNK: import_chunk(c, frame); break;

@@ -55,7 +55,8 @@ static bool table_take(struct follow *f, struct slice bytes) {
 
 void import_offered(struct cell *c, const struct frame *frame) {
 	struct follow *f = &c->follow;
-	bool fits = frame->at.seq && table_take(f, frame->bytes) && frame->at.seq >= f->import_epochs[0].seq;
+	bool fits = frame->at.seq && table_take(f, frame->bytes) &&
+	            frame->at.seq >= f->import_epochs[0].seq;
 	if (!fits) return cell_refuse(c, f->leader, "its snapshot makes no sense");
 	f->state = FOLLOW_OFFERED;
 	f->import_at = frame->at;
@@ -72,7 +73,8 @@ void import_offered(struct cell *c, const struct frame *frame) {
 void import_chunk(struct cell *c, const struct frame *frame) {
 	struct follow *f = &c->follow;
 	if (f->state != FOLLOW_OFFERED && f->state != FOLLOW_IMPORTING) return;
-	bool fits = frame->seq == f->chunks_held + 1 && f->chunks_held - f->chunks_done < CHUNK_WINDOW;
+	bool fits =
+		frame->seq == f->chunks_held + 1 && f->chunks_held - f->chunks_done < CHUNK_WINDOW;
 	if (!fits || f->import_ended) {
 		int leader = f->leader;
 		follow_reset(c, c->now + RETRY_NS);
@@ -107,7 +109,8 @@ static struct cell_action *import_act(struct cell *c, enum cell_action_type type
 static void import_commit(struct cell *c) {
 	struct follow *f = &c->follow;
 	/* What began after the snapshot is not in it; the table has served its other purpose. */
-	while (f->import_epoch_count > 1 && f->import_epochs[f->import_epoch_count - 1].seq > f->import_at.seq)
+	while (f->import_epoch_count > 1 &&
+	       f->import_epochs[f->import_epoch_count - 1].seq > f->import_at.seq)
 		f->import_epoch_count--;
 	f->state = FOLLOW_COMMITTING;
 	struct cell_action *a = import_act(c, CELL_DO_IMPORT_COMMIT);
@@ -130,14 +133,16 @@ void import_go_on(struct cell *c) {
 		struct buf *chunk = &f->chunks[f->chunks_given % CHUNK_WINDOW];
 		import_act(c, CELL_DO_IMPORT_CHUNK)->bytes = buf_slice(chunk);
 	}
-	if (f->import_ended && f->chunks_done == f->chunks_held && c->misc_count == 0) import_commit(c);
+	if (f->import_ended && f->chunks_done == f->chunks_held && c->misc_count == 0)
+		import_commit(c);
 }
 
 static void chunk_done(struct cell *c) {
 	struct follow *f = &c->follow;
 	buf_reset(&f->chunks[f->chunks_done++ % CHUNK_WINDOW]);
-	cell_send(c, f->leader, &(struct frame){.type = FRAME_SNAPSHOT_ACK, .epoch = f->epoch,
-	                                        .seq = f->chunks_done});
+	cell_send(c, f->leader,
+	          &(struct frame){
+			  .type = FRAME_SNAPSHOT_ACK, .epoch = f->epoch, .seq = f->chunks_done});
 }
 
 void import_done(struct cell *c, enum err err) {

@@ -49,8 +49,8 @@ void overlay_remove(struct cell *c, struct batch *b) {
 }
 
 void overlay_clear(struct cell *c) {
-	LIST_EACH(&c->kept, node) CONTAINER_OF(node, struct batch, node)->ops = NULL;
-	LIST_EACH(&c->appends, node) CONTAINER_OF(node, struct batch, node)->ops = NULL;
+	LIST_EACH (&c->kept, node) CONTAINER_OF(node, struct batch, node)->ops = NULL;
+	LIST_EACH (&c->appends, node) CONTAINER_OF(node, struct batch, node)->ops = NULL;
 	if (c->gathering) c->gathering->ops = NULL;
 	map_done(&c->overlay);
 	map_init(&c->overlay, c->overlay_seed);
@@ -71,9 +71,10 @@ void overlay_rebuild(struct cell *c) {
 	size_t cursor = 0;
 	struct slice key;
 	void *value;
-	while (cursor = 0, map_next(&c->overlay, &cursor, &key, &value)) map_remove(&c->overlay, key);
-	LIST_EACH(&c->kept, node) overlay_put_batch(c, CONTAINER_OF(node, struct batch, node));
-	LIST_EACH(&c->appends, node) {
+	while (cursor = 0, map_next(&c->overlay, &cursor, &key, &value))
+		map_remove(&c->overlay, key);
+	LIST_EACH (&c->kept, node) overlay_put_batch(c, CONTAINER_OF(node, struct batch, node));
+	LIST_EACH (&c->appends, node) {
 		struct batch *b = CONTAINER_OF(node, struct batch, node);
 		if (b->doomed)
 			b->ops = NULL;

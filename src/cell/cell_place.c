@@ -20,13 +20,16 @@ bool place_put(struct cell *c, enum placement_state state, uint32_t copies) {
 		return false;
 	}
 	const struct placement *was = &c->placement;
-	struct placement p = {.epoch = c->epoch, .state = state, .generation = c->acting_generation,
+	struct placement p = {.epoch = c->epoch,
+	                      .state = state,
+	                      .generation = c->acting_generation,
 	                      .copies = copies};
 	snprintf(p.home, sizeof p.home, "%s", c->names[c->self]);
 	if (state == PLACEMENT_ACTIVE)
 		memcpy(p.from, p.home, sizeof p.from);
 	else if (c->revision)
-		memcpy(p.from, was->state == PLACEMENT_ACTIVE ? was->home : was->from, sizeof p.from);
+		memcpy(p.from, was->state == PLACEMENT_ACTIVE ? was->home : was->from,
+		       sizeof p.from);
 	c->proposed = p;
 	c->placing = true;
 	struct cell_action *a = cell_act(c, CELL_DO_PLACE);
@@ -39,7 +42,8 @@ bool place_put(struct cell *c, enum placement_state state, uint32_t copies) {
  * begin without waiting for anybody's death. */
 void place_give_up(struct cell *c) {
 	if (!c->giving_up || c->placing) return;
-	bool mine = c->revision && c->home == c->self && c->placement.generation == c->acting_generation;
+	bool mine = c->revision && c->home == c->self &&
+	            c->placement.generation == c->acting_generation;
 	if (!mine) return; /* or not yet: a claim may still come out */
 	if (c->now < c->place_retry_ns) return cell_wake_at(c, c->place_retry_ns);
 	struct placement p = c->placement;

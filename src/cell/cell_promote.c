@@ -39,7 +39,8 @@ static uint64_t claim_delay_ns(const struct cell *c) {
 /* Somebody who lives promotes for very long: taking over is safe, for it is not active, and
  * useful only where more copies can be reached than it needs. */
 static bool is_stuck(struct cell *c) {
-	if (!c->revision || c->placement.state != PLACEMENT_PROMOTING || c->home == c->self) return false;
+	if (!c->revision || c->placement.state != PLACEMENT_PROMOTING || c->home == c->self)
+		return false;
 	uint64_t after = c->placed_ns + PATIENCE_NS * (uint64_t)(1 + rank(c));
 	if (c->now < after) {
 		cell_wake_at(c, after);
@@ -88,7 +89,8 @@ void promote_consider(struct cell *c) {
 	if (!cell_lease_holds(c)) return;
 	if (c->now < when) return cell_wake_at(c, when);
 	if (!seal_has_log(c, &c->last)) return hold(c, "this copy is empty: it cannot be home");
-	if (!seal_reachable(c)) return hold(c, "too few copies can be reached to be sure of the last write");
+	if (!seal_reachable(c))
+		return hold(c, "too few copies can be reached to be sure of the last write");
 	if (!follow_quiet(c)) return;
 	claim(c);
 }
@@ -153,7 +155,8 @@ void promote_sealed(struct cell *c) {
 }
 
 static void fetch_go_on(struct cell *c) {
-	if (follow_quiet(c) && position_cmp(&c->last, &c->sealed_at[c->best]) >= 0) return starting(c);
+	if (follow_quiet(c) && position_cmp(&c->last, &c->sealed_at[c->best]) >= 0)
+		return starting(c);
 	if (c->links[c->best] && c->now < c->fetch_until_ns)
 		return cell_wake_at(c, c->fetch_until_ns);
 	follow_reset(c, 0);
@@ -170,7 +173,9 @@ static void start_go_on(struct cell *c) {
 void promote_go_on(struct cell *c) {
 	switch (c->role) {
 	case CELL_SEALING: seal_go_on(c); break;
-	case CELL_HELD: if (c->claimed) seal_go_on(c); break;
+	case CELL_HELD:
+		if (c->claimed) seal_go_on(c);
+		break;
 	case CELL_FETCHING: fetch_go_on(c); break;
 	case CELL_STARTING: start_go_on(c); break;
 	default: break;

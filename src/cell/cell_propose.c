@@ -21,7 +21,7 @@ struct scratch {
 struct sight {
 	bool exists, pending; /* pending: not applied yet, it may still come to nothing */
 	uint64_t epoch, seq;
-	struct slice value;   /* until the next look */
+	struct slice value; /* until the next look */
 };
 
 /* An expired entry is absent; the wall clock is the proposal's. */
@@ -111,7 +111,8 @@ static enum err adds_evaluate(struct cell *c, struct proposal *p, bool *pending)
 		*pending = s.pending;
 		int64_t before = 0;
 		if (s.exists && parse_i64(s.value, &before)) return ERR_INVALID;
-		if (__builtin_add_overflow(before, add->delta, &add->result)) return ERR_PRECONDITION;
+		if (__builtin_add_overflow(before, add->delta, &add->result))
+			return ERR_PRECONDITION;
 		if (add->result < add->min || add->result > add->max) return ERR_PRECONDITION;
 	}
 	return ERR_OK;
@@ -125,7 +126,8 @@ static int ops_gather(struct scratch *s, const struct proposal *p) {
 	for (int i = 0; i < p->add_count; i++) {
 		const struct bounded_add *add = &p->adds[i];
 		int len = snprintf(s->digits[i], DIGITS_BYTES, "%" PRId64, add->result);
-		s->ops[count++] = (struct op){.type = OP_PUT, .key = add->key,
+		s->ops[count++] = (struct op){.type = OP_PUT,
+		                              .key = add->key,
 		                              .value = slice_of(s->digits[i], (size_t)len),
 		                              .expires_ms = add->expires_ms};
 		put_u64(s->result + FINGERPRINT_BYTES + 8 * i, (uint64_t)add->result);
@@ -133,7 +135,8 @@ static int ops_gather(struct scratch *s, const struct proposal *p) {
 	if (!p->idem_key.len) return count;
 	memcpy(s->result, p->fingerprint, FINGERPRINT_BYTES);
 	size_t len = FINGERPRINT_BYTES + 8 * (size_t)p->add_count;
-	s->ops[count++] = (struct op){.type = OP_PUT, .key = p->idem_key,
+	s->ops[count++] = (struct op){.type = OP_PUT,
+	                              .key = p->idem_key,
 	                              .value = slice_of(s->result, len),
 	                              .expires_ms = p->idem_expires_ms};
 	return count;

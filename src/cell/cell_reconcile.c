@@ -58,8 +58,8 @@ void reconcile_quarantine(struct cell *c, const struct position *keep) {
 	a->at = *keep;
 	snprintf(a->text, sizeof a->text, "epoch %llu of %s does not have these records",
 	         (unsigned long long)c->follow.epoch, c->names[c->follow.leader]);
-	cell_tell(c, LOG_WARN, "quarantining seq %llu to %llu: %s", (unsigned long long)keep->seq + 1,
-	          (unsigned long long)c->last.seq, a->text);
+	cell_tell(c, LOG_WARN, "quarantining seq %llu to %llu: %s",
+	          (unsigned long long)keep->seq + 1, (unsigned long long)c->last.seq, a->text);
 }
 
 static void truncate(struct cell *c) {
@@ -82,7 +82,8 @@ static void quarantined(struct cell *c, enum err err) {
 		return cell_fence(c, "quarantine", err);
 	if (err) {
 		/* It never truncates without: it stays out, and tries again. */
-		cell_tell(c, LOG_ERROR, "quarantine failed, this copy stays out: %s", err_text(err));
+		cell_tell(c, LOG_ERROR, "quarantine failed, this copy stays out: %s",
+		          err_text(err));
 		if (waiting) follow_reset(c, c->now + SPACE_RETRY_NS);
 		return;
 	}

@@ -64,7 +64,8 @@ static bool enough(const struct cell *c) {
 		bool witness = c->sealed[r] && seal_has_log(c, &c->sealed_at[r]);
 		if (witness && r == from) return true;
 		count += witness;
-		if (!c->sealed[r] && (c->links[r] || (c->peers[r].known && c->peers[r].up))) all = false;
+		if (!c->sealed[r] && (c->links[r] || (c->peers[r].known && c->peers[r].up)))
+			all = false;
 	}
 	if (c->config.sync) return count >= seal_need(c);
 	return all || c->now >= c->seal_began_ns + c->config.seal_wait_ns;
@@ -112,7 +113,8 @@ void seal_answered(struct cell *c, int replica, const struct frame *f) {
 /* --- being asked ---------------------------------------------------------------------------------------- */
 
 static void seal_answer(struct cell *c, int replica) {
-	cell_send(c, replica, &(struct frame){.type = FRAME_SEALED, .epoch = c->promised, .at = c->last});
+	cell_send(c, replica,
+	          &(struct frame){.type = FRAME_SEALED, .epoch = c->promised, .at = c->last});
 }
 
 /* An epoch has one candidate, for it was won by compare-and-put: asked again it is answered
@@ -144,7 +146,8 @@ void seal_promised(struct cell *c, enum err err) {
 	bool nothing_happened = err == ERR_NO_SPACE || err == ERR_CONFLICT;
 	if (err && !nothing_happened) return cell_fence(c, "promise", err);
 	if (err) {
-		cell_tell(c, LOG_WARN, "promise of epoch %llu: %s", (unsigned long long)epoch, err_text(err));
+		cell_tell(c, LOG_WARN, "promise of epoch %llu: %s", (unsigned long long)epoch,
+		          err_text(err));
 		if (cell_acting(c) && epoch == c->epoch) {
 			c->claim_after_ns = c->now + SPACE_RETRY_NS;
 			cell_resign(c, "could not promise its own epoch");

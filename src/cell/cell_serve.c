@@ -26,7 +26,8 @@ void serve_stop_all(struct cell *c) {
 
 static void refused_now(struct cell *c, int replica, const struct frame *f) {
 	uint64_t known = c->promised > c->epoch ? c->promised : c->epoch;
-	cell_send(c, replica, &(struct frame){.type = FRAME_REFUSED, .epoch = known, .seq = f->seq});
+	cell_send(c, replica,
+	          &(struct frame){.type = FRAME_REFUSED, .epoch = known, .seq = f->seq});
 }
 
 /* Only who is about to lead, leads, or was sealed for the puller may answer. */
@@ -56,7 +57,8 @@ void serve_ask(struct cell *c, int replica, const struct frame *f) {
 
 static void answer(struct cell *c, int replica, enum frame_type type, const struct position *at) {
 	struct copy *k = &c->copy[replica];
-	cell_send(c, replica, &(struct frame){.type = type, .epoch = k->epoch, .seq = k->number, .at = *at});
+	cell_send(c, replica,
+	          &(struct frame){.type = type, .epoch = k->epoch, .seq = k->number, .at = *at});
 }
 
 /* Its position is in this log. */
@@ -147,8 +149,11 @@ static void checked(struct cell *c, int replica, enum err err, struct slice byte
 void serve_records(struct cell *c, int replica, struct slice bytes, uint64_t last_seq) {
 	struct copy *k = &c->copy[replica];
 	ASSERT(k->frame_count < STREAM_FRAMES_MAX);
-	cell_send(c, replica, &(struct frame){.type = FRAME_RECORDS, .epoch = k->epoch,
-	                                      .seq = c->committed, .bytes = bytes});
+	cell_send(c, replica,
+	          &(struct frame){.type = FRAME_RECORDS,
+	                          .epoch = k->epoch,
+	                          .seq = c->committed,
+	                          .bytes = bytes});
 	int at = (k->frame_first + k->frame_count++) % STREAM_FRAMES_MAX;
 	k->frames[at].last_seq = last_seq;
 	k->frames[at].bytes = bytes.len;

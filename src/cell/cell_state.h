@@ -24,42 +24,42 @@
 
 enum {
 	EPOCHS_MAX = FRAME_EPOCHS_MAX,
-	APPENDS_MAX = 8,             /* the home's own batches in flight; more gather in the next */
+	APPENDS_MAX = 8, /* the home's own batches in flight; more gather in the next */
 	APPLIES_MAX = 2,
 	BATCH_BYTES_MAX = RECORD_MAX_BYTES,
-	BATCH_KEEP_BYTES = 1 << 20,  /* a batch larger than this is not kept for reuse */
+	BATCH_KEEP_BYTES = 1 << 20, /* a batch larger than this is not kept for reuse */
 	BATCHES_KEPT = 4,
-	STREAM_FRAMES_MAX = 64,      /* unacknowledged RECORDS per copy */
+	STREAM_FRAMES_MAX = 64, /* unacknowledged RECORDS per copy */
 	STREAM_FRAMES_PER_STEP = 4,
 	STREAM_READ_BYTES = 512 << 10,
 	CHUNK_BYTES = 256 << 10,
 	CHUNK_WINDOW = 4,
-	ACTIONS_RESERVED = 128,      /* of the list: answers leave so many to everything else */
-	SILENT_HEARTBEATS = 50,      /* a stream this quiet is asked for anew */
-	CAUGHT_UP_HEARTBEATS = 5,    /* copies this long up to date may raise k */
+	ACTIONS_RESERVED = 128,   /* of the list: answers leave so many to everything else */
+	SILENT_HEARTBEATS = 50,   /* a stream this quiet is asked for anew */
+	CAUGHT_UP_HEARTBEATS = 5, /* copies this long up to date may raise k */
 };
-#define MS(n) ((uint64_t)(n) * 1000000u)
-#define ASK_AGAIN_NS MS(300)      /* no answer to an ask, a seal, a pull */
-#define RETRY_NS MS(50)           /* refused for now */
-#define SPACE_RETRY_NS MS(250)    /* disk full */
-#define PLACE_RETRY_NS MS(100)    /* coordination did not say how a put ended */
-#define HOLD_AFTER_NS MS(500)     /* sealing: then say what is missing */
-#define PATIENCE_NS MS(2000)      /* a promotion that takes longer may be taken over */
-#define EXPORT_NS MS(10000)      /* a copy takes no chunk so long: its view of ours is closed */
-#define FETCH_NS MS(2000)         /* the best copy is silent so long: seal anew */
+#define MS(n) ((uint64_t)(n)*1000000u)
+#define ASK_AGAIN_NS MS(300)   /* no answer to an ask, a seal, a pull */
+#define RETRY_NS MS(50)        /* refused for now */
+#define SPACE_RETRY_NS MS(250) /* disk full */
+#define PLACE_RETRY_NS MS(100) /* coordination did not say how a put ended */
+#define HOLD_AFTER_NS MS(500)  /* sealing: then say what is missing */
+#define PATIENCE_NS MS(2000)   /* a promotion that takes longer may be taken over */
+#define EXPORT_NS MS(10000)    /* a copy takes no chunk so long: its view of ours is closed */
+#define FETCH_NS MS(2000)      /* the best copy is silent so long: seal anew */
 #define EPOCH_LEAP_MAX ((uint64_t)1 << 32) /* above what was ever heard of */
-#define FIRST_CLAIM 10            /* no placement yet: replica i waits i x this x rank delay */
+#define FIRST_CLAIM 10 /* no placement yet: replica i waits i x this x rank delay */
 
 /* Tests compile the core once more with CELL_MUTANTS to prove that the simulation notices
  * when a rule is missing. */
 enum cell_mutant {
-	MUTANT_SECOND_CHECK = 1,  /* reply without looking at the lease again */
-	MUTANT_EPOCH = 2,         /* go on with the old home's stream after promising it away */
-	MUTANT_QUARANTINE = 4,    /* truncate without saving */
-	MUTANT_SEAL = 8,          /* promote on the candidate's own promise alone */
-	MUTANT_BARRIER = 16,      /* commit records of older epochs by counting copies */
-	MUTANT_WIPED = 32,        /* an empty log counts in sealing */
-	MUTANT_IDEMPOTENCY = 64,  /* forget results */
+	MUTANT_SECOND_CHECK = 1, /* reply without looking at the lease again */
+	MUTANT_EPOCH = 2,        /* go on with the old home's stream after promising it away */
+	MUTANT_QUARANTINE = 4,   /* truncate without saving */
+	MUTANT_SEAL = 8,         /* promote on the candidate's own promise alone */
+	MUTANT_BARRIER = 16,     /* commit records of older epochs by counting copies */
+	MUTANT_WIPED = 32,       /* an empty log counts in sealing */
+	MUTANT_IDEMPOTENCY = 64, /* forget results */
 };
 #ifdef CELL_MUTANTS
 extern unsigned cell_mutants;
@@ -84,7 +84,7 @@ struct batch {
 	struct buf bytes;
 	struct arena arena;
 	struct pending_op *ops;
-	struct position before;  /* its first record */
+	struct position before; /* its first record */
 	uint64_t first_seq, last_seq;
 	bool doomed; /* an append before it failed: so will this one */
 };
@@ -105,17 +105,17 @@ struct proposals {
 /* --- a copy, as the source of its stream sees it --------------------------------------- */
 
 enum copy_state {
-	COPY_SILENT,    /* has not asked, or its link is down */
-	COPY_ASKED,     /* cannot be answered yet */
-	COPY_CHECKING,  /* reading the record that follows its position */
+	COPY_SILENT,   /* has not asked, or its link is down */
+	COPY_ASKED,    /* cannot be answered yet */
+	COPY_CHECKING, /* reading the record that follows its position */
 	COPY_STREAMING,
 	COPY_SNAPSHOT,
 };
 struct copy {
 	enum copy_state state;
-	bool pull;           /* it is the candidate, and this the best copy */
+	bool pull; /* it is the candidate, and this the best copy */
 	bool guess, snapshot_wanted, reading;
-	uint64_t epoch;      /* of the frames to it */
+	uint64_t epoch; /* of the frames to it */
 	struct position asked;
 	uint64_t number;
 	uint64_t next_seq, durable_seq;
@@ -126,8 +126,8 @@ struct copy {
 	int frame_first, frame_count;
 	size_t unacked_bytes;
 	uint64_t committed_sent, next_heartbeat_ns, stamp;
-	uint64_t progress_ns;    /* acknowledged more, or all there was */
-	uint64_t caught_up_ns;   /* since when it has all; 0: it has not */
+	uint64_t progress_ns;       /* acknowledged more, or all there was */
+	uint64_t caught_up_ns;      /* since when it has all; 0: it has not */
 	uint64_t mark_seq, mark_ns; /* lag: when this seq, still missing there, was durable here */
 	uint32_t lag_ms;
 	bool exporting, export_begun, export_asked, export_ended;
@@ -139,26 +139,30 @@ struct copy {
 enum follow_state {
 	FOLLOW_IDLE,
 	FOLLOW_ASKING,
-	FOLLOW_LOOKING,    /* reading own log for the next guess */
-	FOLLOW_MATCHED,    /* at a guess: quarantine when nothing is in flight */
-	FOLLOW_QUARANTINE, FOLLOW_TRUNCATE,
+	FOLLOW_LOOKING, /* reading own log for the next guess */
+	FOLLOW_MATCHED, /* at a guess: quarantine when nothing is in flight */
+	FOLLOW_QUARANTINE,
+	FOLLOW_TRUNCATE,
 	FOLLOW_STREAMING,
-	FOLLOW_OFFERED,    /* a snapshot: likewise */
-	FOLLOW_IMPORTING, FOLLOW_COMMITTING,
+	FOLLOW_OFFERED, /* a snapshot: likewise */
+	FOLLOW_IMPORTING,
+	FOLLOW_COMMITTING,
 };
 struct follow {
 	enum follow_state state;
-	int leader;         /* replica; -1: nobody */
+	int leader; /* replica; -1: nobody */
 	uint64_t epoch;
 	bool pull;
-	uint64_t number;    /* of the last ask */
+	uint64_t number;               /* of the last ask */
 	struct position asked, target; /* target: last common record */
 	bool snapshot_wanted;
 	uint64_t retry_ns, deadline_ns;
 	uint64_t acked_seq, acked_ns, leader_committed;
 	uint64_t home_committed; /* the last that a home said; what it may have had more is lost */
 	/* What heartbeats prove: waiting for the view to get there; next: the latest since. */
-	struct { uint64_t seq, stamp; } fresh_wait, fresh_next;
+	struct {
+		uint64_t seq, stamp;
+	} fresh_wait, fresh_next;
 	uint64_t fresh_ns;
 	uint32_t lag_ms[CELL_REPLICAS_MAX];
 	/* snapshot: held until the tail is safe; at most CHUNK_WINDOW */
@@ -192,8 +196,8 @@ struct cell {
 	uint64_t first_seq, promised;
 	struct epoch_start epochs[EPOCHS_MAX];
 	int epoch_count;
-	uint64_t promising;      /* epoch in flight, 0: none */
-	enum misc_op misc;       /* what is in flight of these */
+	uint64_t promising; /* epoch in flight, 0: none */
+	enum misc_op misc;  /* what is in flight of these */
 	int misc_count;
 	uint64_t misc_keep_seq;
 
@@ -204,18 +208,18 @@ struct cell {
 	struct map overlay;
 	uint64_t overlay_seed[2];
 	size_t inflight_bytes;
-	bool doomed;             /* some of appends are */
-	bool flush_owed;         /* too many appends in flight when the turn ended */
+	bool doomed;     /* some of appends are */
+	bool flush_owed; /* too many appends in flight when the turn ended */
 	uint64_t committed, apply_sent, apply_floor, apply_retry_ns;
 	int applies;
 	struct proposals pending, outbox;
 	struct scratch *scratch; /* cell_propose.c */
 
 	/* coordination */
-	bool placed;             /* has heard */
+	bool placed; /* has heard */
 	struct placement placement;
 	uint64_t revision, placed_ns;
-	int home;                /* of the placement; -1: none of ours */
+	int home; /* of the placement; -1: none of ours */
 	struct placement proposed;
 	bool placing, giving_up;
 	uint64_t place_retry_ns;
@@ -228,11 +232,11 @@ struct cell {
 	uint64_t hint_epoch, hint_until_ns;
 
 	/* acting: as candidate or home, of `epoch`, in `acting_generation` */
-	uint64_t epoch, heard;   /* heard: highest epoch anybody spoke of */
+	uint64_t epoch, heard; /* heard: highest epoch anybody spoke of */
 	uint32_t acting_generation;
-	bool claimed;            /* the placement says PROMOTING by us, in this life */
-	bool fresh;              /* nothing was ever acknowledged in this cell */
-	uint64_t over_ns;        /* since when the home is over; 0: it is not */
+	bool claimed;     /* the placement says PROMOTING by us, in this life */
+	bool fresh;       /* nothing was ever acknowledged in this cell */
+	uint64_t over_ns; /* since when the home is over; 0: it is not */
 	uint64_t claim_after_ns;
 	bool sealed[CELL_REPLICAS_MAX];
 	struct position sealed_at[CELL_REPLICAS_MAX];
@@ -240,9 +244,9 @@ struct cell {
 	int best;
 	uint64_t fetch_until_ns;
 	uint64_t start_seq, start_retry_ns, starting_ns, recovered_seq;
-	int copies;              /* k in force here: placement.copies or, while raising, more */
-	bool put_asked;          /* a record of `copies` was asked for: it may be there */
-	uint64_t raise_seq;      /* raising: recorded once k copies have this; 0: not raising */
+	int copies;         /* k in force here: placement.copies or, while raising, more */
+	bool put_asked;     /* a record of `copies` was asked for: it may be there */
+	uint64_t raise_seq; /* raising: recorded once k copies have this; 0: not raising */
 	struct copy copy[CELL_REPLICAS_MAX];
 	uint64_t released_seq;
 	uint8_t epoch_table[EPOCHS_MAX * 16]; /* of a SNAPSHOT_BEGIN in this step */
@@ -260,16 +264,19 @@ static inline void cell_wake_at(struct cell *c, uint64_t ns) {
 	if (ns > c->now && ns < c->wake_ns) c->wake_ns = ns;
 }
 static inline bool cell_acting(const struct cell *c) {
-	return (c->role >= CELL_CLAIMING && c->role <= CELL_HOME) || (c->role == CELL_HELD && c->claimed);
+	return (c->role >= CELL_CLAIMING && c->role <= CELL_HOME) ||
+	       (c->role == CELL_HELD && c->claimed);
 }
-static inline bool cell_lease_holds(const struct cell *c) { return c->now < c->lease_until_ns; }
+static inline bool cell_lease_holds(const struct cell *c) {
+	return c->now < c->lease_until_ns;
+}
 /* Streams its log as the home: may be before coordination says active. */
 static inline bool cell_leading(const struct cell *c) {
 	return c->role == CELL_STARTING || c->role == CELL_HOME;
 }
 static inline bool cell_placement_is_mine(const struct cell *c) {
-	return c->revision && c->home == c->self && c->placement.generation == c->acting_generation &&
-	       c->placement.epoch == c->epoch;
+	return c->revision && c->home == c->self &&
+	       c->placement.generation == c->acting_generation && c->placement.epoch == c->epoch;
 }
 static inline bool cell_serving(const struct cell *c) {
 	return c->role == CELL_HOME && cell_lease_holds(c) && c->generation == c->acting_generation;

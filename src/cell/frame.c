@@ -38,7 +38,8 @@ static void fields_put(struct bytes_writer *w, const struct frame *f) {
 		bytes_put_u64(w, f->at.seq);
 		bytes_put(w, slice_of(f->at.hash, RECORD_HASH_BYTES));
 	}
-	for (int i = 0; has & HAS_LAGS && i < FRAME_REPLICAS_MAX; i++) bytes_put_u32(w, f->lag_ms[i]);
+	for (int i = 0; has & HAS_LAGS && i < FRAME_REPLICAS_MAX; i++)
+		bytes_put_u32(w, f->lag_ms[i]);
 }
 
 enum err frame_encode(const struct frame *f, struct buf *out) {
@@ -98,7 +99,8 @@ enum err frame_decode(struct slice in, struct frame *f, size_t *used) {
 	struct bytes_reader r = bytes_reader(slice_of(in.ptr + 8, total - 8));
 	uint8_t type = bytes_u8(&r);
 	uint8_t version = bytes_u8(&r);
-	if (type < FRAME_HELLO || type >= FRAME_TYPES || version != FRAME_VERSION) return ERR_CORRUPT;
+	if (type < FRAME_HELLO || type >= FRAME_TYPES || version != FRAME_VERSION)
+		return ERR_CORRUPT;
 	struct frame decoded = {.type = (enum frame_type)type};
 	decoded.cell = bytes_u16(&r);
 	decoded.epoch = bytes_u64(&r);

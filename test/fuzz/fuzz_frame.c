@@ -3,9 +3,9 @@
  * hold is in frame_replay.h. */
 #include <stdint.h>
 
+#include "../unit/cell/frame_replay.h"
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "../unit/cell/frame_replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -63,7 +63,8 @@ static int64_t write_of(const struct record *r) {
 		struct slice key = op.key;
 		if (key.len < 4 || key.ptr[1] != 0 || key.ptr[2] != 0) continue;
 		uint64_t id;
-		if (!parse_u64(slice_of(key.ptr + 4, key.len - 4), WRITES_MAX, &id)) return (int64_t)id;
+		if (!parse_u64(slice_of(key.ptr + 4, key.len - 4), WRITES_MAX, &id))
+			return (int64_t)id;
 	}
 	return -1;
 }
@@ -72,8 +73,11 @@ void check_durable(struct world *w, int node, const struct record *r, const stru
 	struct record_note *n = note_find(w, r->at.epoch, r->at.seq);
 	if (n) {
 		if (!position_eq(&n->at, &r->at))
-			world_fail(w, "A: two records are (epoch %llu, seq %llu); node %d has the second",
-			           (unsigned long long)r->at.epoch, (unsigned long long)r->at.seq, node);
+			world_fail(
+				w,
+				"A: two records are (epoch %llu, seq %llu); node %d has the second",
+				(unsigned long long)r->at.epoch, (unsigned long long)r->at.seq,
+				node);
 		return;
 	}
 	n = calloc(1, sizeof *n);
@@ -103,8 +107,9 @@ void check_state(struct world *w, int node) {
 	struct state_note *s = map_get(&w->states, key);
 	if (s) {
 		if (s->state_hash != v->hash)
-			world_fail(w, "G: node %d has another state at (epoch %llu, seq %llu)", node,
-			           (unsigned long long)v->at.epoch, (unsigned long long)v->at.seq);
+			world_fail(w, "G: node %d has another state at (epoch %llu, seq %llu)",
+			           node, (unsigned long long)v->at.epoch,
+			           (unsigned long long)v->at.seq);
 		return;
 	}
 	s = calloc(1, sizeof *s);
@@ -137,8 +142,8 @@ void check_step(struct world *w, int node) {
 	*server = node + 1;
 	for (int i = 0; i < w->n && !w->clocks_lied; i++)
 		if (i != node && serves(w, i, &other))
-			world_fail(w, "A: nodes %d and %d serve at once, epochs %llu and %llu", node, i,
-			           (unsigned long long)epoch, (unsigned long long)other);
+			world_fail(w, "A: nodes %d and %d serve at once, epochs %llu and %llu",
+			           node, i, (unsigned long long)epoch, (unsigned long long)other);
 }
 
 void check_reply(struct world *w, int node, const struct proposal *p) {
@@ -157,7 +162,9 @@ void check_read(struct world *w, int node, int key) {
 	uint64_t seq = e ? e->seq : 0;
 	bool comparable = w->sync || w->acked_epoch[key] == epoch;
 	if (comparable && seq < w->acked_seq[key])
-		world_fail(w, "D: node %d at epoch %llu reads key %d of seq %llu, seq %llu was acknowledged",
+		world_fail(w,
+		           "D: node %d at epoch %llu reads key %d of seq %llu, seq %llu was "
+		           "acknowledged",
 		           node, (unsigned long long)epoch, key, (unsigned long long)seq,
 		           (unsigned long long)w->acked_seq[key]);
 }
@@ -170,7 +177,8 @@ void check_acked(struct world *w, size_t id) {
 	/* An answer may come late: another write of the key was acknowledged meanwhile. */
 	bool later = w->sync ? c->seq > w->acked_seq[c->key]
 	                     : c->epoch > w->acked_epoch[c->key] ||
-	                               (c->epoch == w->acked_epoch[c->key] && c->seq > w->acked_seq[c->key]);
+	                               (c->epoch == w->acked_epoch[c->key] &&
+	                                c->seq > w->acked_seq[c->key]);
 	if (!later) return;
 	w->acked_seq[c->key] = c->seq;
 	w->acked_epoch[c->key] = c->epoch;
@@ -204,12 +212,13 @@ struct model {
 	int64_t counters[COUNTERS];
 };
 
-static void model_take(struct world *w, struct model *m, const struct record_note *n, uint8_t *seen) {
+static void model_take(struct world *w, struct model *m, const struct record_note *n,
+                       uint8_t *seen) {
 	if (n->write < 0) return;
 	const struct client_write *c = &w->writes[n->write];
 	if (seen[n->write]++)
-		world_fail(w, "write %lld happened twice, the second time at seq %llu", (long long)n->write,
-		           (unsigned long long)n->at.seq);
+		world_fail(w, "write %lld happened twice, the second time at seq %llu",
+		           (long long)n->write, (unsigned long long)n->at.seq);
 	if (c->kind == WRITE_ADD) m->counters[c->key]++;
 	if (c->kind != WRITE_PUT && c->kind != WRITE_IF_VERSION) return;
 	bool held = m->epoch[c->key] == c->expect_epoch && m->seq[c->key] == c->expect_seq;
@@ -232,8 +241,8 @@ static void compare_view(struct world *w, const struct view *v, const struct mod
 		int64_t value = 0;
 		if (e && parse_i64(slice_of(e->value, e->value_len), &value)) value = -1;
 		if (value != m->counters[k])
-			world_fail(w, "counter %d is %lld, %lld adds are in the log", k, (long long)value,
-			           (long long)m->counters[k]);
+			world_fail(w, "counter %d is %lld, %lld adds are in the log", k,
+			           (long long)value, (long long)m->counters[k]);
 	}
 }
 
@@ -244,7 +253,8 @@ static struct record_note **chain_of(struct world *w, const struct position *las
 	while (seq) {
 		struct record_note *n = note_find(w, epoch, seq);
 		if (!n) {
-			world_fail(w, "the history has a hole at seq %llu", (unsigned long long)seq);
+			world_fail(w, "the history has a hole at seq %llu",
+			           (unsigned long long)seq);
 			break;
 		}
 		n->in_chain = true;
@@ -266,7 +276,9 @@ static void check_writes(struct world *w) {
 			world_fail(w, "B: acknowledged write %zu (epoch %llu, seq %llu) is lost", i,
 			           (unsigned long long)c->epoch, (unsigned long long)c->seq);
 		} else if (!n->in_chain && !n->quarantined) {
-			world_fail(w, "C: acknowledged write %zu (epoch %llu, seq %llu) is lost and not in quarantine",
+			world_fail(w,
+			           "C: acknowledged write %zu (epoch %llu, seq %llu) is lost and "
+			           "not in quarantine",
 			           i, (unsigned long long)c->epoch, (unsigned long long)c->seq);
 		}
 	}
@@ -278,11 +290,13 @@ void check_end(struct world *w) {
 	struct record_note **chain = chain_of(w, &d->last);
 	uint8_t *seen = calloc(w->write_count + 1, 1);
 	struct model m = {0};
-	for (uint64_t seq = 1; seq <= d->last.seq && !w->failed; seq++) model_take(w, &m, chain[seq], seen);
+	for (uint64_t seq = 1; seq <= d->last.seq && !w->failed; seq++)
+		model_take(w, &m, chain[seq], seen);
 	if (!w->failed) check_writes(w);
 	if (!w->failed) compare_view(w, &d->view, &m);
 	for (int i = 0; i < w->n; i++)
-		if (w->nodes[i].disk.view.hash != d->view.hash) world_fail(w, "G: node %d ends with another state", i);
+		if (w->nodes[i].disk.view.hash != d->view.hash)
+			world_fail(w, "G: node %d ends with another state", i);
 	free(seen);
 	free(chain);
 }

@@ -11,20 +11,22 @@ static const uint64_t lease_ns = MS(600), renew_ns = MS(100), margin_ns = MS(20)
 static void watched(struct world *w, const struct happening *h) {
 	struct node *n = &w->nodes[h->node];
 	if (n->cut_off) return;
-	const struct cell_event e = {.type = CELL_EV_PLACEMENT, .placement = &w->placement,
-	                             .revision = w->revision};
+	const struct cell_event e = {
+		.type = CELL_EV_PLACEMENT, .placement = &w->placement, .revision = w->revision};
 	node_feed(w, h->node, &e);
 }
 
 static void notify(struct world *w, int node) {
 	if (!w->nodes[node].running) return;
-	world_at(w, world_between(w, US(200), MS(12)), (struct happening){.node = node, .fn = watched});
+	world_at(w, world_between(w, US(200), MS(12)),
+	         (struct happening){.node = node, .fn = watched});
 }
 
 static void placed(struct world *w, const struct happening *h) {
 	struct node *n = &w->nodes[h->node];
 	n->placing = false;
-	const struct cell_event e = {.type = CELL_EV_PLACED, .err = (enum err)h->a, .revision = h->x};
+	const struct cell_event e = {
+		.type = CELL_EV_PLACED, .err = (enum err)h->a, .revision = h->x};
 	node_feed(w, h->node, &e);
 }
 
@@ -53,7 +55,8 @@ static void put_arrives(struct world *w, const struct happening *h) {
 	/* The answer may get lost: then the asker knows nothing. */
 	if (w->nodes[h->a].cut_off || world_chance(w, 2)) err = ERR_UNAVAILABLE;
 	uint64_t delay = err == ERR_UNAVAILABLE ? MS(300) : world_between(w, US(100), MS(5));
-	world_at(w, delay, (struct happening){.node = h->a, .fn = placed, .a = (int)err, .x = revision});
+	world_at(w, delay,
+	         (struct happening){.node = h->a, .fn = placed, .a = (int)err, .x = revision});
 }
 
 void coord_put(struct world *w, int node, const struct placement *p, uint64_t revision) {
@@ -61,13 +64,14 @@ void coord_put(struct world *w, int node, const struct placement *p, uint64_t re
 	if (n->placing) return world_fail(w, "node %d puts while it puts", node);
 	n->placing = true;
 	if (n->cut_off) {
-		world_at(w, MS(300), (struct happening){.node = node, .fn = placed, .a = ERR_UNAVAILABLE});
+		world_at(w, MS(300),
+		         (struct happening){.node = node, .fn = placed, .a = ERR_UNAVAILABLE});
 		return;
 	}
 	struct put *put = malloc(sizeof *put);
 	*put = (struct put){*p, revision, n->life};
-	world_at(w, world_between(w, US(100), MS(5)), (struct happening){
-		.node = -1, .fn = put_arrives, .a = node, .memory = put});
+	world_at(w, world_between(w, US(100), MS(5)),
+	         (struct happening){.node = -1, .fn = put_arrives, .a = node, .memory = put});
 }
 
 /* --- who lives --------------------------------------------------------------------------------- */
@@ -76,8 +80,8 @@ static void peer_told(struct world *w, const struct happening *h) {
 	struct node *n = &w->nodes[h->node];
 	if (n->cut_off) return;
 	const struct member_slot *m = &w->members[h->a];
-	const struct cell_event e = {.type = CELL_EV_PEER, .replica = h->a, .up = m->live,
-	                             .generation = m->generation};
+	const struct cell_event e = {
+		.type = CELL_EV_PEER, .replica = h->a, .up = m->live, .generation = m->generation};
 	node_feed(w, h->node, &e);
 }
 
@@ -118,8 +122,8 @@ static void lease_say(struct world *w, int node, uint32_t generation, uint64_t u
 	struct node *n = &w->nodes[node];
 	n->generation = generation;
 	n->lease_until_ns = until_ns;
-	const struct cell_event e = {.type = CELL_EV_LEASE, .generation = generation,
-	                             .valid_until_ns = until_ns};
+	const struct cell_event e = {
+		.type = CELL_EV_LEASE, .generation = generation, .valid_until_ns = until_ns};
 	node_feed(w, node, &e);
 }
 
@@ -140,8 +144,8 @@ static void beat_arrives(struct world *w, const struct happening *h) {
 	if (!lost) m->beat_ns = w->now_ns;
 	struct node *n = &w->nodes[h->a];
 	if (n->life != (uint32_t)h->y || n->cut_off) return;
-	world_at(w, world_between(w, US(100), MS(4)), (struct happening){
-		.node = h->a, .fn = renewed, .a = h->b, .b = lost, .x = h->x});
+	world_at(w, world_between(w, US(100), MS(4)),
+	         (struct happening){.node = h->a, .fn = renewed, .a = h->b, .b = lost, .x = h->x});
 }
 
 static void joined(struct world *w, const struct happening *h) {
@@ -162,16 +166,21 @@ static void renew(struct world *w, const struct happening *h) {
 	world_at(w, renew_ns, (struct happening){.node = h->node, .fn = renew});
 	if (n->cut_off) return;
 	if (n->joined)
-		world_at(w, world_between(w, US(100), MS(4)), (struct happening){
-			.node = -1, .fn = beat_arrives, .a = h->node, .b = (int)n->generation, .x = sent,
-			.y = n->life});
+		world_at(w, world_between(w, US(100), MS(4)),
+		         (struct happening){.node = -1,
+		                            .fn = beat_arrives,
+		                            .a = h->node,
+		                            .b = (int)n->generation,
+		                            .x = sent,
+		                            .y = n->life});
 	else
 		world_at(w, US(100), (struct happening){.node = h->node, .fn = joined, .x = sent});
 }
 
 void coord_join(struct world *w, int node) {
 	w->nodes[node].joined = false;
-	world_at(w, world_between(w, US(100), MS(10)), (struct happening){.node = node, .fn = renew});
+	world_at(w, world_between(w, US(100), MS(10)),
+	         (struct happening){.node = node, .fn = renew});
 	notify(w, node);
 	for (int i = 0; i < w->n; i++)
 		if (i != node)

@@ -46,9 +46,14 @@ void disk_wipe(struct world *w, int node) {
 
 void disk_info(const struct disk *d, struct store_info *out) {
 	*out = (struct store_info){
-		.last = d->last, .applied = d->view.at, .first_seq = d->first_seq,
-		.promised_epoch = d->promised, .incarnation = d->incarnation,
-		.state_hash = d->view.hash, .epochs = d->epochs, .epoch_count = d->epoch_count,
+		.last = d->last,
+		.applied = d->view.at,
+		.first_seq = d->first_seq,
+		.promised_epoch = d->promised,
+		.incarnation = d->incarnation,
+		.state_hash = d->view.hash,
+		.epochs = d->epochs,
+		.epoch_count = d->epoch_count,
 		.fenced = d->fenced,
 	};
 }
@@ -118,7 +123,8 @@ static enum err append(struct world *w, int node, const struct disk_op *op, size
 		enum err err = record_decode(rest, &r);
 		if (!err) err = record_follows(&r, &d->last);
 		if (err) {
-			if (!cell_mutants) world_fail(w, "node %d appends what does not follow", node);
+			if (!cell_mutants)
+				world_fail(w, "node %d appends what does not follow", node);
 			return ERR_CONFLICT;
 		}
 		log_add(w, node, &r);
@@ -223,7 +229,8 @@ static enum err op_run(struct world *w, int node, struct disk_op *op) {
 	case CELL_DO_APPEND: return append(w, node, op, SIZE_MAX);
 	case CELL_DO_APPLY: return apply(w, node, op->number);
 	case CELL_DO_PROMISE:
-		if (op->number <= d->promised) return op->number < d->promised ? ERR_CONFLICT : ERR_OK;
+		if (op->number <= d->promised)
+			return op->number < d->promised ? ERR_CONFLICT : ERR_OK;
 		d->promised = op->number;
 		return ERR_OK;
 	case CELL_DO_QUARANTINE: return quarantine(w, node, &op->at);
@@ -262,7 +269,9 @@ static void queue_run(struct world *w, const struct happening *h) {
 	int count = 0, want = 1 + (int)world_random(w, 4);
 	while (count < want && q->count) {
 		group[count] = q->ops[q->first];
-		if (count && (group[count]->type != CELL_DO_APPEND || group[0]->type != CELL_DO_APPEND)) break;
+		if (count &&
+		    (group[count]->type != CELL_DO_APPEND || group[0]->type != CELL_DO_APPEND))
+			break;
 		q->first = (q->first + 1) % DISK_OPS_MAX;
 		q->count--;
 		errs[count] = op_run(w, h->node, group[count]);
@@ -272,8 +281,10 @@ static void queue_run(struct world *w, const struct happening *h) {
 	for (int i = 0; i < count; i++) {
 		struct store_info info;
 		disk_info(&n->disk, &info);
-		const struct cell_event e = {.type = CELL_EV_STORE, .op = kind_of(group[i]->type),
-		                             .err = errs[i], .info = &info};
+		const struct cell_event e = {.type = CELL_EV_STORE,
+		                             .op = kind_of(group[i]->type),
+		                             .err = errs[i],
+		                             .info = &info};
 		free(group[i]->copy);
 		free(group[i]);
 		node_feed(w, h->node, &e);
@@ -324,7 +335,8 @@ void disk_crash(struct world *w, int node, bool power) {
 	for (size_t i = 0; i < done && !d->fenced; i++) {
 		struct disk_op *op = d->writes.ops[(d->writes.first + (int)i) % DISK_OPS_MAX];
 		bool partly = i + 1 == done && op->type == CELL_DO_APPEND;
-		enum err err = partly ? append(w, node, op, world_random(w, 3)) : op_run(w, node, op);
+		enum err err =
+			partly ? append(w, node, op, world_random(w, 3)) : op_run(w, node, op);
 		if (err) break;
 	}
 	queue_clear(&d->writes);

@@ -22,20 +22,28 @@ static struct slice key_make(char out[32], const char *domain, const char *name,
 	return slice_of(out, (size_t)len);
 }
 
-struct slice load_key(int key, char out[32]) { return key_make(out, "d", "k", (size_t)key); }
-struct slice load_counter(int key, char out[32]) { return key_make(out, "d", "c", (size_t)key); }
-struct slice load_idem(size_t id, char out[32]) { return key_make(out, "", "i", id); }
+struct slice load_key(int key, char out[32]) {
+	return key_make(out, "d", "k", (size_t)key);
+}
+struct slice load_counter(int key, char out[32]) {
+	return key_make(out, "d", "c", (size_t)key);
+}
+struct slice load_idem(size_t id, char out[32]) {
+	return key_make(out, "", "i", id);
+}
 
 static struct proposal *wire_make(struct world *w, size_t id) {
 	const struct client_write *c = &w->writes[id];
 	struct wire *x = calloc(1, sizeof *x);
 	struct proposal *p = &x->p;
-	struct slice key = c->kind == WRITE_ADD ? load_counter(c->key, x->key)
+	struct slice key = c->kind == WRITE_ADD         ? load_counter(c->key, x->key)
 	                   : c->kind == WRITE_IF_ABSENT ? key_make(x->key, "d", "u", (size_t)c->key)
 	                                                : load_key(c->key, x->key);
-	x->condition = (struct condition){
-		.kind = c->kind == WRITE_IF_ABSENT ? CONDITION_ABSENT : CONDITION_VERSION, .key = key,
-		.epoch = c->expect_epoch, .seq = c->expect_seq};
+	x->condition = (struct condition){.kind = c->kind == WRITE_IF_ABSENT ? CONDITION_ABSENT
+	                                                                     : CONDITION_VERSION,
+	                                  .key = key,
+	                                  .epoch = c->expect_epoch,
+	                                  .seq = c->expect_seq};
 	if (c->kind == WRITE_IF_VERSION && !c->expect_seq) x->condition.kind = CONDITION_ABSENT;
 	p->conditions = &x->condition;
 	p->condition_count = c->kind == WRITE_IF_ABSENT || c->kind == WRITE_IF_VERSION;
@@ -75,7 +83,8 @@ static void later(struct world *w, size_t id) {
 		w->outstanding--;
 		return;
 	}
-	world_at(w, world_between(w, MS(3), MS(60)), (struct happening){.node = -1, .fn = try_again, .x = id});
+	world_at(w, world_between(w, MS(3), MS(60)),
+	         (struct happening){.node = -1, .fn = try_again, .x = id});
 }
 
 static void try_again(struct world *w, const struct happening *h) {
@@ -113,8 +122,12 @@ void load_answered(struct world *w, int node, struct proposal *p) {
 		c->state = CLIENT_DONE;
 		w->outstanding--;
 		return;
-	case ERR_NOT_HOME: case ERR_OUTCOME_UNKNOWN: case ERR_OVERLOADED: case ERR_NO_SPACE:
-	case ERR_FENCED: case ERR_DEADLINE: return later(w, id);
+	case ERR_NOT_HOME:
+	case ERR_OUTCOME_UNKNOWN:
+	case ERR_OVERLOADED:
+	case ERR_NO_SPACE:
+	case ERR_FENCED:
+	case ERR_DEADLINE: return later(w, id);
 	default: world_fail(w, "write %zu at node %d: %s", id, node, err_name(err));
 	}
 }
@@ -155,7 +168,9 @@ static void more(struct world *w, const struct happening *h) {
 	world_at(w, world_between(w, MS(1), MS(12)), (struct happening){.node = -1, .fn = more});
 }
 
-void load_init(struct world *w) { w->writes = calloc(WRITES_MAX, sizeof *w->writes); }
+void load_init(struct world *w) {
+	w->writes = calloc(WRITES_MAX, sizeof *w->writes);
+}
 
 void load_start(struct world *w) {
 	world_at(w, MS(20), (struct happening){.node = -1, .fn = more});

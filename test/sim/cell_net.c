@@ -22,7 +22,8 @@ static void told(struct world *w, const struct happening *h) {
 
 static void tell(struct world *w, int node, int other, bool up, uint32_t number, uint64_t in_ns) {
 	if (!w->nodes[node].running) return;
-	world_at(w, in_ns, (struct happening){.node = node, .fn = told, .a = other, .b = up, .x = number});
+	world_at(w, in_ns,
+	         (struct happening){.node = node, .fn = told, .a = other, .b = up, .x = number});
 }
 
 static void try_connect(struct world *w, const struct happening *h) {
@@ -98,8 +99,8 @@ static void arrive(struct world *w, const struct happening *h) {
 	size_t used;
 	if (frame_decode(slice_of(h->memory, h->y), &f, &used) || used != h->y)
 		return world_fail(w, "a frame does not decode");
-	const struct cell_event e = {.type = CELL_EV_FRAME, .replica = h->a, .frame = &f,
-	                             .wall_ms = world_wall_ms(w)};
+	const struct cell_event e = {
+		.type = CELL_EV_FRAME, .replica = h->a, .frame = &f, .wall_ms = world_wall_ms(w)};
 	node_feed(w, h->node, &e);
 }
 
@@ -114,8 +115,13 @@ void net_send(struct world *w, int from, int to, const struct frame *f) {
 	if (world_chance(w, 2)) at += world_random(w, MS(30));
 	if (at <= c->last_arrival_ns[side]) at = c->last_arrival_ns[side] + 1;
 	c->last_arrival_ns[side] = at;
-	world_at(w, at - w->now_ns, (struct happening){
-		.node = to, .fn = arrive, .a = from, .x = c->number, .y = bytes.len, .memory = bytes.mem});
+	world_at(w, at - w->now_ns,
+	         (struct happening){.node = to,
+	                            .fn = arrive,
+	                            .a = from,
+	                            .x = c->number,
+	                            .y = bytes.len,
+	                            .memory = bytes.mem});
 }
 
 void net_stall(struct world *w, int from, int to, bool stalled) {

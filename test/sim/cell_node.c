@@ -11,7 +11,9 @@ uint64_t node_now(const struct world *w, int node) {
 	return (n->frozen ? n->frozen_at_ns : w->now_ns) + n->clock_offset_ns;
 }
 
-uint64_t world_wall_ms(const struct world *w) { return 1700000000000u + w->now_ns / 1000000; }
+uint64_t world_wall_ms(const struct world *w) {
+	return 1700000000000u + w->now_ns / 1000000;
+}
 
 /* --- answers on the spot ---------------------------------------------------------------------- */
 
@@ -47,7 +49,8 @@ static void export_end(struct export *e) {
 	e->open = false;
 }
 
-static struct cell_event answer(struct world *w, int node, const struct request *r, struct buf *bytes) {
+static struct cell_event answer(struct world *w, int node, const struct request *r,
+                                struct buf *bytes) {
 	struct node *n = &w->nodes[node];
 	struct export *x = &n->exports[r->replica];
 	struct cell_event e = {.type = CELL_EV_EXPORT, .replica = r->replica};
@@ -128,7 +131,8 @@ static void arm(struct world *w, int node) {
 	if (at == UINT64_MAX || at == n->tick_at_ns) return;
 	n->tick_at_ns = at;
 	uint64_t in = at > now ? at - now : 0;
-	world_at(w, in + world_random(w, US(300)), (struct happening){.node = node, .fn = ticked, .x = at});
+	world_at(w, in + world_random(w, US(300)),
+	         (struct happening){.node = node, .fn = ticked, .x = at});
 }
 
 void node_feed(struct world *w, int node, const struct cell_event *event) {
@@ -161,11 +165,13 @@ static void flush(struct world *w, const struct happening *h) {
 
 static void proposed(struct world *w, const struct happening *h) {
 	struct node *n = &w->nodes[h->node];
-	const struct cell_event e = {.type = CELL_EV_PROPOSE, .wall_ms = world_wall_ms(w),
+	const struct cell_event e = {.type = CELL_EV_PROPOSE,
+	                             .wall_ms = world_wall_ms(w),
 	                             .proposal = (struct proposal *)(uintptr_t)h->x};
 	if (!n->flush_due) {
 		n->flush_due = true;
-		world_at(w, world_random(w, MS(1)), (struct happening){.node = h->node, .fn = flush});
+		world_at(w, world_random(w, MS(1)),
+		         (struct happening){.node = h->node, .fn = flush});
 	}
 	node_feed(w, h->node, &e);
 }
@@ -182,10 +188,20 @@ void node_start(struct world *w, int node) {
 	struct store_info info;
 	disk_info(&n->disk, &info);
 	const struct cell_config config = {
-		.name = "cell", .replicas = names, .replica_count = w->n, .self = node, .sync = w->sync,
-		.copies = w->k, .availability = w->availability, .heartbeat_ns = MS(20),
-		.seal_wait_ns = MS(200), .rank_delay_ns = MS(150), .degrade_after_ns = MS(1000),
-		.window_bytes = 4096, .inflight_bytes = 1 << 20, .lookup = disk_lookup,
+		.name = "cell",
+		.replicas = names,
+		.replica_count = w->n,
+		.self = node,
+		.sync = w->sync,
+		.copies = w->k,
+		.availability = w->availability,
+		.heartbeat_ns = MS(20),
+		.seal_wait_ns = MS(200),
+		.rank_delay_ns = MS(150),
+		.degrade_after_ns = MS(1000),
+		.window_bytes = 4096,
+		.inflight_bytes = 1 << 20,
+		.lookup = disk_lookup,
 		.lookup_arg = &n->disk,
 	};
 	n->running = true;

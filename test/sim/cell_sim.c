@@ -20,8 +20,20 @@ extern unsigned cell_mutants;
 /* --- the plan --------------------------------------------------------------------------------- */
 
 enum fault_kind {
-	FAULT_KILL, FAULT_POWER, FAULT_PAUSE, FAULT_CUT, FAULT_ISOLATE, FAULT_STALL, FAULT_BREAK,
-	FAULT_COORD, FAULT_FULL, FAULT_IO, FAULT_SLOW, FAULT_CHECKPOINT, FAULT_WIPE, FAULT_FREEZE,
+	FAULT_KILL,
+	FAULT_POWER,
+	FAULT_PAUSE,
+	FAULT_CUT,
+	FAULT_ISOLATE,
+	FAULT_STALL,
+	FAULT_BREAK,
+	FAULT_COORD,
+	FAULT_FULL,
+	FAULT_IO,
+	FAULT_SLOW,
+	FAULT_CHECKPOINT,
+	FAULT_WIPE,
+	FAULT_FREEZE,
 	FAULT_KINDS
 };
 
@@ -37,7 +49,10 @@ static int cell_sim_home(const struct world *w) {
 static void fault_end(struct world *w, const struct happening *h) {
 	struct node *n = &w->nodes[h->a];
 	switch ((enum fault_kind)h->b) {
-	case FAULT_KILL: case FAULT_POWER: case FAULT_WIPE: case FAULT_IO:
+	case FAULT_KILL:
+	case FAULT_POWER:
+	case FAULT_WIPE:
+	case FAULT_IO:
 		if (n->running) node_crash(w, h->a, false);
 		node_start(w, h->a);
 		break;
@@ -63,8 +78,10 @@ static void fault_end(struct world *w, const struct happening *h) {
 
 static bool fault_may(const struct world *w, enum fault_kind kind, int node) {
 	const struct node *n = &w->nodes[node];
-	bool kills = kind <= FAULT_PAUSE || kind == FAULT_WIPE || kind == FAULT_FREEZE || kind == FAULT_IO;
-	if (kills && (!n->running || n->paused || n->disk.io_error_in || n->disk.fenced)) return false;
+	bool kills = kind <= FAULT_PAUSE || kind == FAULT_WIPE || kind == FAULT_FREEZE ||
+	             kind == FAULT_IO;
+	if (kills && (!n->running || n->paused || n->disk.io_error_in || n->disk.fenced))
+		return false;
 	if (kind == FAULT_FREEZE) return w->clocks_may_lie;
 	if (kind != FAULT_WIPE) return true;
 	/* One wiped disk is survivable where two others have every write. */
@@ -84,7 +101,10 @@ static void fault_begin(struct world *w, enum fault_kind kind, int a, int b) {
 		world_say(w, "node %d is wiped", a);
 		break;
 	case FAULT_FREEZE: node_freeze(w, a, true); /* fall through */
-	case FAULT_PAUSE: n->paused = true; world_say(w, "node %d pauses", a); break;
+	case FAULT_PAUSE:
+		n->paused = true;
+		world_say(w, "node %d pauses", a);
+		break;
 	case FAULT_CUT: net_cut(w, a, b, true); break;
 	case FAULT_ISOLATE:
 		for (int i = 0; i < w->n; i++)
@@ -93,11 +113,19 @@ static void fault_begin(struct world *w, enum fault_kind kind, int a, int b) {
 		break;
 	case FAULT_STALL: net_stall(w, a, b, true); break;
 	case FAULT_BREAK: net_break(w, a, b); break;
-	case FAULT_COORD: n->cut_off = true; world_say(w, "node %d loses coordination", a); break;
-	case FAULT_FULL: n->disk.full = true; world_say(w, "node %d: disk full", a); break;
+	case FAULT_COORD:
+		n->cut_off = true;
+		world_say(w, "node %d loses coordination", a);
+		break;
+	case FAULT_FULL:
+		n->disk.full = true;
+		world_say(w, "node %d: disk full", a);
+		break;
 	case FAULT_IO: n->disk.io_error_in = 1 + (int)world_random(w, 20); break;
 	case FAULT_SLOW: n->slow_ns = world_between(w, MS(5), MS(150)); break;
-	case FAULT_CHECKPOINT: if (n->running) disk_checkpoint(w, a); break;
+	case FAULT_CHECKPOINT:
+		if (n->running) disk_checkpoint(w, a);
+		break;
 	default: break;
 	}
 }
@@ -113,9 +141,12 @@ static void fault_freeze_home(struct world *w, int b) {
 	w->nodes[a].cut_off = true;
 	fault_begin(w, FAULT_FREEZE, a, b);
 	uint64_t lasts = world_between(w, MS(630), MS(960)), after = lasts + MS(700);
-	world_at(w, lasts, (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_FREEZE});
-	world_at(w, after, (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_ISOLATE});
-	world_at(w, after, (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_COORD});
+	world_at(w, lasts,
+	         (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_FREEZE});
+	world_at(w, after,
+	         (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_ISOLATE});
+	world_at(w, after,
+	         (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_COORD});
 }
 
 static void fault_next(struct world *w, const struct happening *h) {
@@ -129,10 +160,13 @@ static void fault_next(struct world *w, const struct happening *h) {
 		fault_begin(w, kind, a, b);
 		uint64_t lasts = world_chance(w, 70) ? world_between(w, MS(10), MS(500))
 		                                     : world_between(w, MS(500), MS(2500));
-		world_at(w, lasts, (struct happening){.node = -1, .fn = fault_end, .a = a, .b = kind, .x = (uint64_t)b});
+		world_at(w, lasts,
+		         (struct happening){
+				 .node = -1, .fn = fault_end, .a = a, .b = kind, .x = (uint64_t)b});
 	}
 	uint64_t most = MS(60) << (w->seed % 4); /* from a storm to a drizzle */
-	world_at(w, world_between(w, MS(5), most), (struct happening){.node = -1, .fn = fault_next});
+	world_at(w, world_between(w, MS(5), most),
+	         (struct happening){.node = -1, .fn = fault_next});
 }
 
 static void heal(struct world *w) {
@@ -180,7 +214,8 @@ static void world_setup(struct world *w, uint64_t seed, bool verbose, bool clock
 	}
 	net_init(w);
 	load_start(w);
-	world_at(w, world_between(w, MS(100), MS(900)), (struct happening){.node = -1, .fn = fault_next});
+	world_at(w, world_between(w, MS(100), MS(900)),
+	         (struct happening){.node = -1, .fn = fault_next});
 }
 
 static void world_teardown(struct world *w) {
@@ -206,7 +241,9 @@ static void say_stuck(struct world *w) {
 	for (int i = 0; i < w->n; i++) {
 		struct cell_status s;
 		cell_status(w->nodes[i].core, node_now(w, i), &s);
-		world_say(w, "node %d role %d epoch %llu last %llu/%llu applied %llu committed %llu copies %d held '%s'",
+		world_say(w,
+		          "node %d role %d epoch %llu last %llu/%llu applied %llu committed %llu "
+		          "copies %d held '%s'",
 		          i, s.role, (unsigned long long)s.epoch, (unsigned long long)s.last.epoch,
 		          (unsigned long long)s.last.seq, (unsigned long long)s.applied.seq,
 		          (unsigned long long)s.committed, s.copies, s.held_reason);
@@ -236,8 +273,10 @@ static void world_run(struct world *w, uint64_t fault_ns) {
 static uint64_t number(int argc, char **argv, const char *name, uint64_t otherwise) {
 	uint64_t value = otherwise;
 	for (int i = 1; i + 1 < argc; i++)
-		if (slice_is(slice_str(argv[i]), name) && parse_u64(slice_str(argv[i + 1]), UINT64_MAX, &value)) {
-			fprintf(stderr, "holdfast-sim-cell: %s: not a number: '%s'\n", name, argv[i + 1]);
+		if (slice_is(slice_str(argv[i]), name) &&
+		    parse_u64(slice_str(argv[i + 1]), UINT64_MAX, &value)) {
+			fprintf(stderr, "holdfast-sim-cell: %s: not a number: '%s'\n", name,
+			        argv[i + 1]);
 			exit(2);
 		}
 	return value;
@@ -270,7 +309,8 @@ int main(int argc, char **argv) {
 		world_teardown(&w);
 		if (failed && (cell_mutants || failed >= 10)) break;
 	}
-	printf("%llu steps, %llu acknowledged writes, %llu epochs, %llu records quarantined, %llu failed\n",
+	printf("%llu steps, %llu acknowledged writes, %llu epochs, %llu records quarantined, %llu "
+	       "failed\n",
 	       (unsigned long long)steps, (unsigned long long)acks, (unsigned long long)epochs,
 	       (unsigned long long)quarantined, (unsigned long long)failed);
 	if (cell_mutants) return failed ? 0 : 1;

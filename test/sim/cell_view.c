@@ -37,7 +37,8 @@ void view_put(struct view *v, struct slice key, struct slice value, uint64_t epo
 	e->epoch = epoch;
 	e->seq = seq;
 	e->expires_ms = expires_ms;
-	e->sum = mix64(siphash13(seed, e->key, key.len + value.len) ^ mix64(epoch << 32 ^ seq) ^ expires_ms);
+	e->sum = mix64(siphash13(seed, e->key, key.len + value.len) ^ mix64(epoch << 32 ^ seq) ^
+	               expires_ms);
 	v->hash += e->sum;
 	e->next = *p;
 	*p = e;
@@ -67,7 +68,7 @@ void view_copy(struct view *to, const struct view *from) {
 	view_clear(to);
 	for (int i = 0; i < VIEW_BUCKETS; i++)
 		for (const struct view_entry *e = from->buckets[i]; e; e = e->next)
-			view_put(to, slice_of(e->key, e->key_len), slice_of(e->value, e->value_len), e->epoch,
-			         e->seq, e->expires_ms);
+			view_put(to, slice_of(e->key, e->key_len), slice_of(e->value, e->value_len),
+			         e->epoch, e->seq, e->expires_ms);
 	to->at = from->at;
 }

@@ -12,7 +12,9 @@ uint64_t world_random(struct world *w, uint64_t below) {
 	return below ? x % below : x;
 }
 
-bool world_chance(struct world *w, unsigned percent) { return world_random(w, 100) < percent; }
+bool world_chance(struct world *w, unsigned percent) {
+	return world_random(w, 100) < percent;
+}
 
 uint64_t world_between(struct world *w, uint64_t low, uint64_t high) {
 	return low + world_random(w, high - low + 1);

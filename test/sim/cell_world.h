@@ -16,18 +16,18 @@
 #include "cell/cell.h"
 
 enum { NODES_MAX = 5, KEYS = 12, COUNTERS = 3, WRITES_MAX = 40000, DISK_OPS_MAX = 4096 };
-#define MS(n) ((uint64_t)(n) * 1000000u)
-#define US(n) ((uint64_t)(n) * 1000u)
+#define MS(n) ((uint64_t)(n)*1000000u)
+#define US(n) ((uint64_t)(n)*1000u)
 
 struct world;
 struct happening {
 	uint64_t at_ns, order;
-	int node;       /* -1: the world's; else dropped when that node's life is over */
+	int node; /* -1: the world's; else dropped when that node's life is over */
 	uint32_t life;
 	void (*fn)(struct world *w, const struct happening *h);
 	int a, b;
 	uint64_t x, y;
-	void *memory;   /* freed afterwards, run or not */
+	void *memory; /* freed afterwards, run or not */
 };
 
 /* --- disk --- */
@@ -50,9 +50,9 @@ struct log_record {
 };
 struct disk_op {
 	enum cell_action_type type;
-	struct slice bytes;     /* the core's */
-	uint8_t *copy;          /* ours: chunks, epochs */
-	uint64_t number;        /* seq, epoch */
+	struct slice bytes; /* the core's */
+	uint8_t *copy;      /* ours: chunks, epochs */
+	uint64_t number;    /* seq, epoch */
 	struct position at;
 	struct epoch_start epochs[FRAME_EPOCHS_MAX];
 	int epoch_count;
@@ -74,9 +74,9 @@ struct disk {
 	int epoch_count;
 	uint64_t promised, incarnation, released;
 	bool fenced, full;
-	int io_error_in;        /* countdown, 0: none */
+	int io_error_in; /* countdown, 0: none */
 	struct disk_queue writes, applies;
-	bool quarantine_done;   /* the tail beyond quarantine_keep is safe */
+	bool quarantine_done; /* the tail beyond quarantine_keep is safe */
 	uint64_t quarantine_keep;
 	struct position quarantine_last;
 };
@@ -90,19 +90,20 @@ struct export {
 struct node {
 	bool running, paused, cut_off; /* cut_off: from coordination */
 	uint32_t life;
-	uint64_t clock_offset_ns, frozen_at_ns; /* node time = now + offset; a frozen clock's stands */
+	uint64_t clock_offset_ns,
+		frozen_at_ns; /* node time = now + offset; a frozen clock's stands */
 	bool frozen;
 	struct cell *core;
 	struct disk disk;
 	struct export exports[NODES_MAX];
 	bool flush_due;
 	uint64_t tick_at_ns;
-	uint32_t generation;    /* what it believes */
+	uint32_t generation;     /* what it believes */
 	uint64_t lease_until_ns; /* in its own time */
 	bool joined, placing;
 	struct happening *deferred;
 	size_t deferred_count, deferred_cap;
-	uint64_t slow_ns;       /* added to each disk operation */
+	uint64_t slow_ns; /* added to each disk operation */
 };
 
 /* --- the world --- */
@@ -146,8 +147,8 @@ struct world {
 	/* checks */
 	struct record_note **notes;
 	size_t note_cap, note_count;
-	struct map states; /* position → state hash */
-	int serving[4096]; /* by epoch: node + 1 */
+	struct map states;                           /* position → state hash */
+	int serving[4096];                           /* by epoch: node + 1 */
 	uint64_t acked_seq[KEYS], acked_epoch[KEYS]; /* the last acknowledged write of a key */
 	struct state_note *state_list;
 	uint64_t acks, quarantined;

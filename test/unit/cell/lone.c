@@ -8,7 +8,8 @@ static enum err lookup(void *arg, struct slice key, struct entry *out) {
 	for (int i = 0; i < l->view_count; i++) {
 		struct lone_entry *e = &l->view[i];
 		if (!slice_eq(key, slice_of(e->key, e->key_len))) continue;
-		*out = (struct entry){slice_of(e->value, e->value_len), e->epoch, e->seq, e->expires_ms};
+		*out = (struct entry){slice_of(e->value, e->value_len), e->epoch, e->seq,
+		                      e->expires_ms};
 		return ERR_OK;
 	}
 	return ERR_NOT_FOUND;
@@ -17,7 +18,8 @@ static enum err lookup(void *arg, struct slice key, struct entry *out) {
 static void view_put(struct lone *l, const struct op *op, const struct position *at) {
 	struct lone_entry *e = NULL;
 	for (int i = 0; i < l->view_count && !e; i++)
-		if (slice_eq(op->key, slice_of(l->view[i].key, l->view[i].key_len))) e = &l->view[i];
+		if (slice_eq(op->key, slice_of(l->view[i].key, l->view[i].key_len)))
+			e = &l->view[i];
 	if (op->type == OP_DELETE) {
 		if (e) *e = l->view[--l->view_count];
 		return;
@@ -56,7 +58,8 @@ static void append(struct lone *l, struct slice bytes) {
 		assert_int_equal(record_decode(bytes, &r), ERR_OK);
 		assert_int_equal(record_follows(&r, &l->info.last), ERR_OK);
 		if (r.at.epoch != l->info.last.epoch)
-			l->epochs[l->info.epoch_count++] = (struct epoch_start){r.at.epoch, r.at.seq};
+			l->epochs[l->info.epoch_count++] =
+				(struct epoch_start){r.at.epoch, r.at.seq};
 		l->info.last = r.at;
 		if (r.at.epoch > l->info.promised_epoch) l->info.promised_epoch = r.at.epoch;
 	}
@@ -68,7 +71,10 @@ static void act(struct lone *l, const struct cell_action *a) {
 	case CELL_DO_APPEND: l->appends++; /* fall through */
 	case CELL_DO_PROMISE: l->writes[l->write_count++] = op; break;
 	case CELL_DO_APPLY: l->applies[l->apply_count++] = op; break;
-	case CELL_DO_REPLY: l->reply_count++; a->proposal->private[7] = a->proposal; break;
+	case CELL_DO_REPLY:
+		l->reply_count++;
+		a->proposal->private[7] = a->proposal;
+		break;
 	case CELL_DO_TELL: return;
 	default: break;
 	}
@@ -101,8 +107,10 @@ void lone_write(struct lone *l, enum err err) {
 	if (!err && appends) append(l, op.bytes);
 	if (!err && !appends) l->info.promised_epoch = op.number;
 	if (err == ERR_IO) l->info.fenced = true;
-	lone_event(l, (struct cell_event){.type = CELL_EV_STORE, .op = appends ? CELL_APPEND : CELL_PROMISE,
-	                                  .err = err, .info = &l->info});
+	lone_event(l, (struct cell_event){.type = CELL_EV_STORE,
+	                                  .op = appends ? CELL_APPEND : CELL_PROMISE,
+	                                  .err = err,
+	                                  .info = &l->info});
 }
 
 void lone_apply(struct lone *l, enum err err) {
@@ -110,8 +118,9 @@ void lone_apply(struct lone *l, enum err err) {
 	struct lone_op op = l->applies[0];
 	memmove(l->applies, l->applies + 1, sizeof op * (size_t)--l->apply_count);
 	if (!err) apply_upto(l, op.number);
-	lone_event(l, (struct cell_event){.type = CELL_EV_STORE, .op = CELL_APPLY, .err = err,
-	                                  .info = &l->info});
+	lone_event(l,
+	           (struct cell_event){
+			   .type = CELL_EV_STORE, .op = CELL_APPLY, .err = err, .info = &l->info});
 }
 
 void lone_store(struct lone *l) {
@@ -122,7 +131,8 @@ void lone_store(struct lone *l) {
 }
 
 void lone_lease(struct lone *l, uint32_t generation, uint64_t for_ns) {
-	lone_event(l, (struct cell_event){.type = CELL_EV_LEASE, .generation = generation,
+	lone_event(l, (struct cell_event){.type = CELL_EV_LEASE,
+	                                  .generation = generation,
 	                                  .valid_until_ns = for_ns ? l->now_ns + for_ns : 0});
 }
 
@@ -132,7 +142,8 @@ void lone_home(struct lone *l) {
 	for (int i = 0; i < 2; i++) {
 		assert_non_null(lone_said(l, CELL_DO_PLACE));
 		l->said_count = 0;
-		lone_event(l, (struct cell_event){.type = CELL_EV_PLACED, .revision = ++l->revision});
+		lone_event(l,
+		           (struct cell_event){.type = CELL_EV_PLACED, .revision = ++l->revision});
 	}
 	assert_int_equal(lone_role(l), CELL_HOME);
 	l->said_count = l->appends = 0;
@@ -143,9 +154,13 @@ void lone_propose(struct lone *l, struct proposal *p) {
 	lone_event(l, (struct cell_event){.type = CELL_EV_PROPOSE, .proposal = p});
 }
 
-void lone_flush(struct lone *l) { lone_event(l, (struct cell_event){.type = CELL_EV_FLUSH}); }
+void lone_flush(struct lone *l) {
+	lone_event(l, (struct cell_event){.type = CELL_EV_FLUSH});
+}
 
-bool lone_replied(const struct lone *l, const struct proposal *p) { return p->private[7] == p; }
+bool lone_replied(const struct lone *l, const struct proposal *p) {
+	return p->private[7] == p;
+}
 
 const struct cell_action *lone_said(const struct lone *l, enum cell_action_type type) {
 	for (int i = l->said_count - 1; i >= 0; i--)
@@ -156,7 +171,8 @@ const struct cell_action *lone_said(const struct lone *l, enum cell_action_type 
 const struct frame *lone_sent(const struct lone *l, int replica, enum frame_type type) {
 	for (int i = l->said_count - 1; i >= 0; i--) {
 		const struct cell_action *a = &l->said[i];
-		if (a->type == CELL_DO_SEND && a->replica == replica && a->frame.type == type) return &a->frame;
+		if (a->type == CELL_DO_SEND && a->replica == replica && a->frame.type == type)
+			return &a->frame;
 	}
 	return NULL;
 }
@@ -177,11 +193,20 @@ void lone_open(struct lone *l, int replicas, int self, bool sync, int copies) {
 		l->info.incarnation = 42;
 		l->info.epochs = l->epochs;
 	}
-	const struct cell_config config = {
-		.name = "cell", .replicas = names, .replica_count = replicas, .self = self, .sync = sync,
-		.copies = copies, .heartbeat_ns = MS(20), .seal_wait_ns = MS(200), .rank_delay_ns = MS(150),
-		.degrade_after_ns = MS(1000), .window_bytes = 4 << 20, .inflight_bytes = 1 << 20,
-		.lookup = lookup, .lookup_arg = l};
+	const struct cell_config config = {.name = "cell",
+	                                   .replicas = names,
+	                                   .replica_count = replicas,
+	                                   .self = self,
+	                                   .sync = sync,
+	                                   .copies = copies,
+	                                   .heartbeat_ns = MS(20),
+	                                   .seal_wait_ns = MS(200),
+	                                   .rank_delay_ns = MS(150),
+	                                   .degrade_after_ns = MS(1000),
+	                                   .window_bytes = 4 << 20,
+	                                   .inflight_bytes = 1 << 20,
+	                                   .lookup = lookup,
+	                                   .lookup_arg = l};
 	l->core = cell_new(&config, &l->info);
 	assert_non_null(l->core);
 }

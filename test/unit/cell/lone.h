@@ -12,7 +12,7 @@
 #include "cell/cell.h"
 
 enum { LONE_KEYS = 256, LONE_OPS = 64, LONE_SAID = 512 };
-#define MS(n) ((uint64_t)(n) * 1000000u)
+#define MS(n) ((uint64_t)(n)*1000000u)
 
 struct lone_entry {
 	uint8_t key[64], value[9000];
@@ -36,7 +36,7 @@ struct lone {
 	int write_count, apply_count, reply_count, appends;
 	struct cell_action said[LONE_SAID];
 	int said_count;
-	bool hold;      /* the store does nothing until lone_store is called */
+	bool hold; /* the store does nothing until lone_store is called */
 	bool hold_place;
 };
 

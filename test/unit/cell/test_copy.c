@@ -26,9 +26,11 @@ static void log_write(uint64_t epoch, int count) {
 	buf_init(&log, 1 << 20);
 	for (int i = 0; i < count; i++) {
 		if (l->info.last.epoch != epoch)
-			l->epochs[l->info.epoch_count++] = (struct epoch_start){epoch, l->info.last.seq + 1};
-		assert_int_equal(record_encode(&log, &l->info.last, epoch, 1, RECORD_EPOCH_START, NULL, 0,
-		                               NULL, 0), ERR_OK);
+			l->epochs[l->info.epoch_count++] =
+				(struct epoch_start){epoch, l->info.last.seq + 1};
+		assert_int_equal(record_encode(&log, &l->info.last, epoch, 1, RECORD_EPOCH_START,
+		                               NULL, 0, NULL, 0),
+		                 ERR_OK);
 	}
 	l->info.promised_epoch = epoch;
 	buf_done(&log);
@@ -47,11 +49,14 @@ static void open_copy(int self, bool sync) {
 }
 
 static void place(uint64_t epoch, const char *home, uint32_t generation, uint32_t copies) {
-	struct placement p = {.epoch = epoch, .state = PLACEMENT_ACTIVE, .generation = generation,
+	struct placement p = {.epoch = epoch,
+	                      .state = PLACEMENT_ACTIVE,
+	                      .generation = generation,
 	                      .copies = copies};
 	snprintf(p.home, sizeof p.home, "%s", home);
 	snprintf(p.from, sizeof p.from, "%s", home);
-	lone_event(l, (struct cell_event){.type = CELL_EV_PLACEMENT, .placement = &p,
+	lone_event(l, (struct cell_event){.type = CELL_EV_PLACEMENT,
+	                                  .placement = &p,
 	                                  .revision = ++l->revision});
 }
 
@@ -60,7 +65,9 @@ static void link(int replica, bool up) {
 }
 
 static void peer(int replica, bool up, uint32_t generation) {
-	lone_event(l, (struct cell_event){.type = CELL_EV_PEER, .replica = replica, .up = up,
+	lone_event(l, (struct cell_event){.type = CELL_EV_PEER,
+	                                  .replica = replica,
+	                                  .up = up,
 	                                  .generation = generation});
 }
 
@@ -84,8 +91,12 @@ static void follow(void) {
 static struct buf records;
 static void hear_records(int from, uint64_t frame_epoch, struct position *at, uint64_t epoch) {
 	buf_init(&records, 1 << 20);
-	assert_int_equal(record_encode(&records, at, epoch, 1, RECORD_EPOCH_START, NULL, 0, NULL, 0), ERR_OK);
-	hear(from, (struct frame){.type = FRAME_RECORDS, .epoch = frame_epoch, .bytes = buf_slice(&records)});
+	assert_int_equal(
+		record_encode(&records, at, epoch, 1, RECORD_EPOCH_START, NULL, 0, NULL, 0),
+		ERR_OK);
+	hear(from, (struct frame){.type = FRAME_RECORDS,
+	                          .epoch = frame_epoch,
+	                          .bytes = buf_slice(&records)});
 	buf_done(&records);
 }
 
@@ -101,7 +112,10 @@ static void durable_is_acknowledged_committed_is_applied(void **state) {
 	assert_int_equal(lone_sent(l, 0, FRAME_ACK)->seq, 1);
 	assert_int_equal(l->apply_count, 0);
 	l->now_ns += MS(15); /* in the copy's clock, which comes back in the heartbeat */
-	hear(0, (struct frame){.type = FRAME_HEARTBEAT, .epoch = 1, .seq = 1, .stamp = l->now_ns - MS(3),
+	hear(0, (struct frame){.type = FRAME_HEARTBEAT,
+	                       .epoch = 1,
+	                       .seq = 1,
+	                       .stamp = l->now_ns - MS(3),
 	                       .flag = true});
 	assert_int_equal(l->apply_count, 1);
 	lone_apply(l, ERR_OK);
@@ -246,14 +260,20 @@ static void points_are_in_the_history_or_not(void **state) {
 	log_write(2, 3);
 	log_write(5, 4);
 	open_copy(1, true);
-	static const struct { uint64_t epoch, seq; enum err err; } points[] = {
-		{2, 1, ERR_OK}, {2, 3, ERR_OK}, {5, 4, ERR_OK}, {5, 7, ERR_OK},
-		{5, 8, ERR_TIMEOUT}, {6, 8, ERR_TIMEOUT}, {2, 4, ERR_DIVERGED}, {3, 4, ERR_DIVERGED},
-		{4, 2, ERR_DIVERGED}, {1, 1, ERR_DIVERGED}, {5, 3, ERR_DIVERGED},
+	static const struct {
+		uint64_t epoch, seq;
+		enum err err;
+	} points[] = {
+		{2, 1, ERR_OK},       {2, 3, ERR_OK},       {5, 4, ERR_OK},
+		{5, 7, ERR_OK},       {5, 8, ERR_TIMEOUT},  {6, 8, ERR_TIMEOUT},
+		{2, 4, ERR_DIVERGED}, {3, 4, ERR_DIVERGED}, {4, 2, ERR_DIVERGED},
+		{1, 1, ERR_DIVERGED}, {5, 3, ERR_DIVERGED},
 	};
 	for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
-		assert_int_equal(cell_history_check(l->core, points[i].epoch, points[i].seq), points[i].err);
-		assert_int_equal(cell_history_has(l->core, points[i].epoch, points[i].seq), !points[i].err);
+		assert_int_equal(cell_history_check(l->core, points[i].epoch, points[i].seq),
+		                 points[i].err);
+		assert_int_equal(cell_history_has(l->core, points[i].epoch, points[i].seq),
+		                 !points[i].err);
 	}
 	int count;
 	const struct epoch_start *epochs = cell_epochs(l->core, &count);
@@ -267,11 +287,15 @@ int main(void) {
 		TEST(durable_is_acknowledged_committed_is_applied),
 		TEST(records_that_do_not_follow_are_refused),
 		TEST(records_of_a_later_epoch_than_the_stream_are_refused),
-		TEST(nobody_but_the_home_is_listened_to), TEST(a_promise_is_durable_before_it_is_said),
+		TEST(nobody_but_the_home_is_listened_to),
+		TEST(a_promise_is_durable_before_it_is_said),
 		TEST(older_epochs_are_refused_after_a_promise),
-		TEST(one_frame_cannot_use_up_the_epochs), TEST(a_dead_home_is_succeeded),
-		TEST(a_wiped_copy_is_never_home), TEST(successors_wait_in_order),
-		TEST(too_few_copies_hold), TEST(points_are_in_the_history_or_not),
+		TEST(one_frame_cannot_use_up_the_epochs),
+		TEST(a_dead_home_is_succeeded),
+		TEST(a_wiped_copy_is_never_home),
+		TEST(successors_wait_in_order),
+		TEST(too_few_copies_hold),
+		TEST(points_are_in_the_history_or_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

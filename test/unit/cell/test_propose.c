@@ -34,7 +34,9 @@ static enum err write_now(struct proposal *p) {
 
 static enum err put_now(const char *key, const char *value, const struct condition *condition) {
 	struct op op = put(key, value);
-	struct proposal p = {.ops = &op, .op_count = 1, .conditions = condition,
+	struct proposal p = {.ops = &op,
+	                     .op_count = 1,
+	                     .conditions = condition,
 	                     .condition_count = condition ? 1 : 0};
 	return write_now(&p);
 }
@@ -89,7 +91,8 @@ static void a_pending_delete_is_absence(void **state) {
 	struct op gone = {.type = OP_DELETE, .key = SLICE_LIT("k")}, op = put("k", "2");
 	struct condition absent = {CONDITION_ABSENT, SLICE_LIT("k"), 0, 0};
 	struct proposal a = {.ops = &gone, .op_count = 1};
-	struct proposal b = {.ops = &op, .op_count = 1, .conditions = &absent, .condition_count = 1};
+	struct proposal b = {
+		.ops = &op, .op_count = 1, .conditions = &absent, .condition_count = 1};
 	lone_propose(l, &a);
 	lone_propose(l, &b);
 	lone_flush(l);
@@ -141,7 +144,9 @@ static void adds_of_one_batch_add_up(void **state) {
 
 static struct proposal once(struct bounded_add *add, uint8_t fingerprint) {
 	*add = (struct bounded_add){.key = SLICE_LIT("n"), .delta = 1, .max = 100};
-	struct proposal p = {.adds = add, .add_count = 1, .idem_key = SLICE_LIT("t\0\0key"),
+	struct proposal p = {.adds = add,
+	                     .add_count = 1,
+	                     .idem_key = SLICE_LIT("t\0\0key"),
 	                     .idem_expires_ms = l->wall_ms + 1000};
 	p.fingerprint[0] = fingerprint;
 	return p;
@@ -193,7 +198,8 @@ static void limits_are_said(void **state) {
 	struct proposal late = {.ops = &op, .op_count = 1, .deadline_ns = l->now_ns};
 	assert_int_equal(write_now(&late), ERR_DEADLINE);
 	static uint8_t large[VALUE_MAX_BYTES + 1];
-	struct op too_large = {.type = OP_PUT, .key = SLICE_LIT("k"), .value = slice_of(large, sizeof large)};
+	struct op too_large = {
+		.type = OP_PUT, .key = SLICE_LIT("k"), .value = slice_of(large, sizeof large)};
 	struct proposal p = {.ops = &too_large, .op_count = 1};
 	assert_int_equal(write_now(&p), ERR_TOO_LARGE);
 	l->hold = true;
@@ -310,7 +316,8 @@ static void a_lease_that_ends_in_between_leaves_the_outcome_open(void **state) {
 
 static void a_deposed_home_tells_apart_what_it_had_begun(void **state) {
 	struct op op = put("k", "1");
-	struct proposal begun = {.ops = &op, .op_count = 1}, not_begun = {.ops = &op, .op_count = 1};
+	struct proposal begun = {.ops = &op, .op_count = 1},
+			not_begun = {.ops = &op, .op_count = 1};
 	l->hold = true;
 	lone_propose(l, &begun);
 	lone_flush(l);
@@ -333,12 +340,19 @@ static void a_deposed_home_tells_apart_what_it_had_begun(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(conditions_see_the_view), TEST(conditions_see_what_is_pending),
-		TEST(a_pending_delete_is_absence), TEST(what_has_expired_is_absent),
-		TEST(adds_stay_in_their_bounds), TEST(adds_of_one_batch_add_up),
-		TEST(a_repeated_write_happens_once), TEST(a_turn_is_one_append), TEST(limits_are_said),
-		TEST(a_record_of_events_alone), TEST(a_full_disk_takes_back_all_behind_it),
-		TEST(a_later_batch_alone_may_fail), TEST(a_failed_sync_fences),
+		TEST(conditions_see_the_view),
+		TEST(conditions_see_what_is_pending),
+		TEST(a_pending_delete_is_absence),
+		TEST(what_has_expired_is_absent),
+		TEST(adds_stay_in_their_bounds),
+		TEST(adds_of_one_batch_add_up),
+		TEST(a_repeated_write_happens_once),
+		TEST(a_turn_is_one_append),
+		TEST(limits_are_said),
+		TEST(a_record_of_events_alone),
+		TEST(a_full_disk_takes_back_all_behind_it),
+		TEST(a_later_batch_alone_may_fail),
+		TEST(a_failed_sync_fences),
 		TEST(an_apply_without_room_is_tried_again),
 		TEST(a_lease_that_ends_in_between_leaves_the_outcome_open),
 		TEST(a_deposed_home_tells_apart_what_it_had_begun),
