@@ -4,6 +4,7 @@
  *
  *   bench_store [DIR] [ROUNDS] [SECONDS]
  */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -115,6 +116,10 @@ static double raw_round(struct bench *b, const char *dir, uint64_t ns) {
 	return (double)records * 1e9 / (double)(now - start);
 }
 
+static int path_remove(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+	return remove(path);
+}
+
 static int by_value(const void *a, const void *b) {
 	double x = *(const double *)a, y = *(const double *)b;
 	return x < y ? -1 : x > y;
@@ -160,6 +165,6 @@ int main(int argc, char **argv) {
 	b.store->ops->close(b.store);
 	for (int i = 0; i < FLIGHT; i++) buf_done(&b.batches[i].records);
 	io_free(b.io);
-	printf("left behind: %s\n", dir);
+	if (nftw(dir, path_remove, 16, FTW_DEPTH | FTW_PHYS)) printf("left behind: %s\n", dir);
 	return 0;
 }

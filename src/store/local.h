@@ -1,6 +1,6 @@
 /* The local driver: segments and checkpoints and an LMDB view under DIR/a or DIR/b (an
  * import fills the other one and then switches), DIR/promise, DIR/quarantine. See
- * docs/decisions/0002-store-layout.md for the layout and the measurements.
+ * docs/decisions/0005-store-layout.md for the layout and the measurements.
  *
  * The log, the promise, the quarantine and all small files go through `files`; the view
  * and the copies in checkpoints are LMDB's and are real files, whatever drives `files`.
