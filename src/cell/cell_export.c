@@ -21,8 +21,10 @@ static bool complete(struct cell *c, const struct copy *k) {
 		return c->config.sync || c->applied.seq >= c->last.seq;
 	}
 	uint64_t least = c->committed > c->recovered_seq ? c->committed : c->recovered_seq;
+	/* One that is not empty: not less than it has. */
+	if (k->asked.seq && k->asked.seq < least) least = k->asked.seq;
 	if (c->applied.seq >= least) return true;
-	c->apply_floor = c->recovered_seq;
+	c->apply_floor = least < c->recovered_seq ? least : c->recovered_seq;
 	return false;
 }
 
