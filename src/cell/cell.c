@@ -220,7 +220,7 @@ static void settle(struct cell *c) {
 	commit_heartbeats(c);
 	follow_go_on(c);
 	cell_apply_more(c);
-	cell_answer_applied(c);
+	cell_answer_committed(c);
 }
 
 void cell_step(struct cell *c, const struct cell_event *event, uint64_t now_ns,

@@ -5,7 +5,7 @@
  *
  * Protocol: failover.md section 2 of the design notes, in short
  *  - A home may act while now < lease end, in the epoch that coordination names for it.
- *  - write: check lease → encode, append (durable) → copies acknowledge → committed → apply
+ *  - write: check lease → encode, append (durable) → copies acknowledge → committed
  *    → check lease again → reply. Records stream to copies once durable here.
  *  - commit: sync: k copies (home included) have it durable, and it is of this epoch;
  *    async: durable here. Only committed records are applied, here and on the copies.

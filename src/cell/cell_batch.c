@@ -173,10 +173,12 @@ void cell_apply_done(struct cell *c, enum err err) {
 	if (!c->applies) c->apply_sent = c->applied.seq;
 }
 
-void cell_answer_applied(struct cell *c) {
+/* A committed write is final: it is said before the view has it, and who reads at the home
+ * waits for the view to have what was committed when it came (cell_status.committed). */
+void cell_answer_committed(struct cell *c) {
 	for (struct proposal *p; (p = c->pending.head);) {
 		struct ticket *t = ticket_of(p);
-		if (t->wait_seq > c->applied.seq) return;
+		if (t->wait_seq > c->committed) return;
 		enum err verdict = t->verdict;
 		bool wrote = verdict == ERR_OK;
 		proposals_pop(&c->pending);

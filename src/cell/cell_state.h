@@ -92,7 +92,7 @@ struct batch {
 struct ticket {
 	struct proposal *next;
 	uint64_t wait_seq;
-	enum err verdict; /* once wait_seq is applied */
+	enum err verdict; /* once wait_seq is committed */
 };
 static inline struct ticket *ticket_of(struct proposal *p) {
 	_Static_assert(sizeof(struct ticket) <= 4 * sizeof(void *), "fits in the cell's words");
@@ -309,7 +309,7 @@ void cell_flush(struct cell *c);
 void cell_append_done(struct cell *c, enum err err);
 void cell_apply_done(struct cell *c, enum err err);
 void cell_apply_more(struct cell *c);
-void cell_answer_applied(struct cell *c);
+void cell_answer_committed(struct cell *c);
 const struct batch *batch_with(const struct cell *c, uint64_t first_seq);
 
 /* --- cell_overlay.c --- */

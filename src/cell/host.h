@@ -62,6 +62,9 @@ struct host_cell_state {
 	uint64_t lease_until_ns; /* 0 unless this node is home and serving */
 	uint64_t fresh_at_ns;    /* see cell_status */
 	uint64_t applied_epoch, applied_seq;
+	/* Every write acknowledged at this home is at or below: a read that must see them all waits
+	 * until its snapshot has reached it. */
+	uint64_t committed_seq;
 	uint32_t lag_ms[CELL_REPLICAS_MAX]; /* in order of succession */
 };
 void host_cell_state(const struct host *h, int cell, struct host_cell_state *out);

@@ -72,6 +72,7 @@ void host_state_publish(struct host_cell *c) {
 		.fresh_at_ns = s.fresh_at_ns,
 		.applied_epoch = s.applied.epoch,
 		.applied_seq = s.applied.seq,
+		.committed_seq = s.committed,
 	};
 	memcpy(next.lag_ms, s.lag_ms, sizeof next.lag_ms);
 	count(c, &s);

@@ -32,6 +32,7 @@ struct request {
 	bool forwarded;  /* came from another region's edge */
 	enum consistency consistency;
 	uint32_t bounded_ms;
+	uint64_t floor_epoch, floor_seq; /* a read at the home: its snapshot must have reached this */
 	bool has_token;
 	struct token token;
 	uint64_t ttl_ms;      /* 0: none */
@@ -77,6 +78,8 @@ struct edge_cell {
 	size_t token_len;
 	uint32_t name_hash;
 	int self_replica; /* -1: no copy here */
+	/* While this region is home: what every read from now on must see. 0 elsewhere. */
+	uint64_t floor_epoch, floor_seq;
 };
 
 struct edge {

@@ -1,11 +1,14 @@
 /* Reading one key at this region, at the consistency asked.
  *   strong    home only; the lease is looked at after the snapshot was opened
+ * At the home a write is acknowledged before the view has it, so every read there but an
+ * eventual one waits for the view to have what was committed when the read came.
  *   session   any copy at or beyond the token; waits for it, then goes home
  *   bounded   any copy proven that fresh (decide() looked)
  *   eventual  any copy */
 #include "edge/edge_private.h"
 
 static const uint64_t TOKEN_WAIT_NS = 250000000; /* then the home is asked */
+enum { FLOOR_WAITS = 4 };
 
 static uint64_t wall_ms(const struct request *r) {
 	return io_wall_ms(r->edge->io);
@@ -26,7 +29,48 @@ static bool still_home(const struct request *r, const struct position *at) {
 	return s.is_home && s.epoch == at->epoch && io_now_ns(r->edge->io) < s.lease_until_ns;
 }
 
+static void on_reached(struct io_post *post) {
+	struct request *r =
+		CONTAINER_OF(CONTAINER_OF(post, struct host_wait, post), struct request, wait);
+	if (atomic_load(&r->edge->closing)) {
+		respond_problem(r, ERR_UNAVAILABLE,
+		                "this region is shutting down; try another one");
+		return;
+	}
+	r->attempts++;
+	route(r);
+}
+
+static void wait_applied(struct request *r, uint64_t seq, uint64_t deadline_ns) {
+	r->wait.post.fn = on_reached;
+	r->wait.reply_to = r->edge->io;
+	r->wait.seq = seq;
+	r->wait.deadline_ns = deadline_ns;
+	host_wait_applied(r->edge->options.host, r->cell, &r->wait);
+}
+
+/* Kept over the tries of one epoch, or a steady stream of writes would move it for ever. */
+static void take_floor(struct request *r) {
+	const struct edge_cell *c = &r->edge->cells[r->cell];
+	if (r->consistency == CONSISTENCY_EVENTUAL) return;
+	if (r->floor_seq && r->floor_epoch == c->floor_epoch) return;
+	r->floor_epoch = c->floor_epoch;
+	r->floor_seq = c->floor_seq;
+}
+
+/* Mostly the view is a fraction of a millisecond behind; where it is stuck (a full disk), or
+ * too many wait already, the request is held like others. */
+static void wait_floor(struct request *r) {
+	bool again = r->attempts < FLOOR_WAITS && io_now_ns(r->edge->io) < r->deadline_ns;
+	if (again) wait_applied(r, r->floor_seq, r->deadline_ns);
+	else route_again(r, ERR_UNAVAILABLE, "this region's view is behind its log");
+}
+
 bool read_holds(struct request *r, const struct position *at) {
+	if (at->seq < r->floor_seq) {
+		wait_floor(r);
+		return false;
+	}
 	if (r->consistency == CONSISTENCY_STRONG && !still_home(r, at)) {
 		route_again(r, ERR_NOT_HOME,
 		            "this region lost its lease on the cell while it read");
@@ -40,20 +84,9 @@ bool read_holds(struct request *r, const struct position *at) {
 	return true;
 }
 
-static void on_token_reached(struct io_post *post) {
-	struct request *r =
-		CONTAINER_OF(CONTAINER_OF(post, struct host_wait, post), struct request, wait);
-	if (atomic_load(&r->edge->closing)) {
-		respond_problem(r, ERR_UNAVAILABLE,
-		                "this region is shutting down; try another one");
-		return;
-	}
-	r->attempts++;
-	route(r);
-}
-
 bool read_ready(struct request *r) {
 	struct edge *e = r->edge;
+	take_floor(r);
 	if (!follows_token(r)) return true;
 	switch (host_history_check(e->options.host, r->cell, r->token.epoch, r->token.seq)) {
 	case ERR_OK: return true;
@@ -65,15 +98,13 @@ bool read_ready(struct request *r) {
 		return false;
 	default: break;
 	}
+	/* Acknowledged here, not yet in the view: the floor says how far to wait. */
+	if (r->floor_seq >= r->token.seq && r->floor_epoch == r->token.epoch) return true;
 	if (r->forwarded || r->attempts > 0 || e->world_cells[r->cell].home == e->here) {
 		forward_home(r);
 		return false;
 	}
-	r->wait.post.fn = on_token_reached;
-	r->wait.reply_to = e->io;
-	r->wait.seq = r->token.seq;
-	r->wait.deadline_ns = io_now_ns(e->io) + TOKEN_WAIT_NS;
-	host_wait_applied(e->options.host, r->cell, &r->wait);
+	wait_applied(r, r->token.seq, io_now_ns(e->io) + TOKEN_WAIT_NS);
 	return false;
 }
 
