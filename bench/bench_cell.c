@@ -91,9 +91,9 @@ static _Atomic uint64_t syncs;
 static struct files_ops counting_ops;
 static struct files counting = {&counting_ops};
 
-static enum err count_sync(struct file *f) {
+static enum err count_sync(struct file *f, uint64_t offset, const void *bytes, size_t len) {
 	syncs++;
-	return files_posix()->ops->sync(f);
+	return files_posix()->ops->write_sync(f, offset, bytes, len);
 }
 
 static double run_cell(double seconds, double *batch_bytes) {
@@ -162,7 +162,7 @@ static struct host *open_host(struct io *io, const char *dir, struct coord_memor
 	snprintf(canary, sizeof canary, "%s/canary", dir);
 	snprintf(store_dir, sizeof store_dir, "%s/store", dir);
 	counting_ops = *files_posix()->ops;
-	counting_ops.sync = count_sync;
+	counting_ops.write_sync = count_sync;
 	const struct store_local_options local = {
 		.dir = store_dir, .cell = "bench", .node = "here"};
 	struct fault fault = {0};

@@ -44,7 +44,7 @@ OUTSIDE = (
     "time clock gettimeofday clock_gettime clock_nanosleep nanosleep usleep sleep "
     "random getrandom getentropy RAND_bytes "
     "socket bind listen accept accept4 connect send recv sendto recvfrom sendmsg recvmsg poll select "
-    "open openat creat fopen fdopen read write pread pwrite readv writev fsync fdatasync "
+    "open openat creat fopen fdopen read write pread pwrite readv writev preadv2 pwritev2 fsync fdatasync "
     "rename unlink mkdir ftruncate fallocate"
 )
 

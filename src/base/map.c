@@ -85,14 +85,25 @@ static void map_close_hole(struct map *m, size_t hole) {
 	m->entries[hole] = (struct map_entry){0};
 }
 
+static void remove_at(struct map *m, struct map_entry *entry) {
+	map_close_hole(m, (size_t)(entry - m->entries));
+	m->count--;
+}
+
 void *map_remove(struct map *m, struct slice key) {
 	if (!m->count) return NULL;
 	struct map_entry *entry = map_place(m, key, map_hash(m, key));
 	void *value = entry->value;
-	if (!value) return NULL;
-	map_close_hole(m, (size_t)(entry - m->entries));
-	m->count--;
+	if (value) remove_at(m, entry);
 	return value;
+}
+
+bool map_remove_if(struct map *m, struct slice key, const void *value) {
+	if (!m->count || !value) return false;
+	struct map_entry *entry = map_place(m, key, map_hash(m, key));
+	if (entry->value != value) return false;
+	remove_at(m, entry);
+	return true;
 }
 
 bool map_next(const struct map *m, size_t *cursor, struct slice *key, void **value) {

@@ -16,5 +16,6 @@ void map_done(struct map *m); /* does not touch values */
 void *map_get(const struct map *m, struct slice key); /* NULL when absent */
 MUST enum err map_put(struct map *m, struct slice key, void *value); /* value != NULL; replaces, adopting the new key's memory */
 void *map_remove(struct map *m, struct slice key); /* the removed value or NULL */
+bool map_remove_if(struct map *m, struct slice key, const void *value); /* only if it is that */
 /* Walks all entries in no order: start with *cursor = 0; false at the end. Do not change the map meanwhile. */
 bool map_next(const struct map *m, size_t *cursor, struct slice *key, void **value);

@@ -43,8 +43,7 @@ enum err overlay_add(struct cell *c, struct batch *b, size_t record_at) {
 }
 
 void overlay_remove(struct cell *c, struct batch *b) {
-	for (struct pending_op *p = b->ops; p; p = p->next)
-		if (map_get(&c->overlay, p->key) == p) map_remove(&c->overlay, p->key);
+	for (struct pending_op *p = b->ops; p; p = p->next) map_remove_if(&c->overlay, p->key, p);
 	b->ops = NULL;
 }
 

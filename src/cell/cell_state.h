@@ -27,8 +27,8 @@ enum {
 	APPENDS_MAX = 8, /* the home's own batches in flight; more gather in the next */
 	APPLIES_MAX = 2,
 	BATCH_BYTES_MAX = RECORD_MAX_BYTES,
-	BATCH_KEEP_BYTES = 1 << 20, /* a batch larger than this is not kept for reuse */
-	BATCHES_KEPT = 4,
+	BATCH_KEEP_BYTES = 64 << 10, /* a batch larger than this is not kept for reuse */
+	BATCHES_KEPT = 32,
 	STREAM_FRAMES_MAX = 64, /* unacknowledged RECORDS per copy */
 	STREAM_FRAMES_PER_STEP = 4,
 	STREAM_READ_BYTES = 512 << 10,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "io/files.h"
@@ -51,15 +52,24 @@ static enum err posix_read(struct file *f, uint64_t offset, void *out, size_t le
 	return ERR_OK;
 }
 
-static enum err posix_write(struct file *f, uint64_t offset, const void *bytes, size_t len) {
+static enum err write_all(struct file *f, uint64_t offset, const void *bytes, size_t len,
+                          int flags) {
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(f->fd, (const uint8_t *)bytes + done, len - done,
-		                   (off_t)(offset + done));
+		struct iovec part = {(uint8_t *)bytes + done, len - done};
+		ssize_t n = pwritev2(f->fd, &part, 1, (off_t)(offset + done), flags);
 		if (n < 0 && errno == EINTR) continue;
 		if (n < 0) return err_from_errno(errno);
 		done += (size_t)n;
 	}
 	return ERR_OK;
+}
+
+static enum err posix_write(struct file *f, uint64_t offset, const void *bytes, size_t len) {
+	return write_all(f, offset, bytes, len, 0);
+}
+
+static enum err posix_write_sync(struct file *f, uint64_t offset, const void *bytes, size_t len) {
+	return write_all(f, offset, bytes, len, RWF_DSYNC);
 }
 
 static enum err posix_sync(struct file *f) {
@@ -204,6 +214,7 @@ struct files *files_posix(void) {
 		.read = posix_read,
 		.write = posix_write,
 		.sync = posix_sync,
+		.write_sync = posix_write_sync,
 		.size = posix_size,
 		.resize = posix_resize,
 		.reserve = posix_reserve,

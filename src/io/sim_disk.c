@@ -176,6 +176,11 @@ static enum err disk_sync(struct file *file) {
 	return err;
 }
 
+static enum err disk_write_sync(struct file *file, uint64_t offset, const void *bytes, size_t len) {
+	enum err err = disk_write(file, offset, bytes, len);
+	return err == ERR_OK ? disk_sync(file) : err;
+}
+
 static enum err disk_size(struct file *file, uint64_t *out) {
 	struct sim_file *f = (struct sim_file *)file;
 	*out = 0;
@@ -322,6 +327,7 @@ struct files *sim_disk_new(uint64_t seed) {
 		.read = disk_read,
 		.write = disk_write,
 		.sync = disk_sync,
+		.write_sync = disk_write_sync,
 		.size = disk_size,
 		.resize = disk_resize,
 		.reserve = disk_reserve,

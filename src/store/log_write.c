@@ -257,10 +257,9 @@ enum err log_batch_commit(struct log_writer *w, bool reserve) {
 	batch_head_encode(w->batch.mem + w->batch.start, w->header.nonce, w->offset,
 	                  w->tail.seq + 1);
 	struct slice bytes = buf_slice(&w->batch);
-	err = ops->write(w->file, w->offset, bytes.ptr, bytes.len);
+	err = ops->write_sync(w->file, w->offset, bytes.ptr, bytes.len);
 	if (err == ERR_NO_SPACE) return batch_undo(w);
-	if (err) return ERR_IO;
 	/* Whatever a failed sync says, the kernel may have dropped the pages: no retry. */
-	if (ops->sync(w->file)) return ERR_IO;
+	if (err) return ERR_IO;
 	return batch_publish(w);
 }

@@ -44,6 +44,10 @@ static void put_replaces_and_adopts_the_key(void **state) {
 	assert_int_equal(m.count, 1);
 	first[0] = 'X'; /* the first key's memory may go */
 	assert_ptr_equal(map_get(&m, slice_str("same")), &two);
+	assert_false(map_remove_if(&m, slice_str("same"), &one));
+	assert_false(map_remove_if(&m, slice_str("other"), &two));
+	assert_true(map_remove_if(&m, slice_str("same"), &two));
+	assert_int_equal(m.count, 0);
 	map_done(&m);
 }
 
