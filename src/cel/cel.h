@@ -12,6 +12,7 @@
 #include "cel/cel_function.h"
 #include "cel/cel_type.h"
 #include "cel/cel_value.h"
+#include "cel/cel_zone.h"
 
 enum {
 	CEL_SOURCE_MAX = 100000, /* bytes of one expression */
@@ -50,6 +51,9 @@ MUST enum err cel_env_variable_text(struct cel_env *e, const char *name, const c
 MUST enum err cel_env_constant(struct cel_env *e, struct slice name, const struct cel_value *v);
 /* A library of the embedder's; borrowed. */
 MUST enum err cel_env_library(struct cel_env *e, const struct cel_library *l);
+/* Time zones by name, for getHours("Europe/Paris") and its like; borrowed, complete before the
+ * first evaluation. Without: UTC and offsets such as "+02:00" only. */
+void cel_env_zones(struct cel_env *e, const struct cel_zones *z);
 /* Names are looked up in "a.b", "a", then root. */
 MUST enum err cel_env_container(struct cel_env *e, struct slice container);
 

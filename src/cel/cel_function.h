@@ -9,6 +9,8 @@
 #pragma once
 #include "cel/cel_value.h"
 
+struct cel_zones;
+
 /* What an implementation may use. It must be a pure function of its arguments. */
 struct cel_call {
 	struct arena *arena; /* for results */
@@ -18,6 +20,8 @@ struct cel_call {
 	 * charges before it does the work (cel_charge). */
 	int64_t cost_left;
 	const void *data; /* made once for this place in the program by `prepare`; or NULL */
+	const struct cel_zones
+		*zones; /* of the environment (cel_zone.h); NULL: only UTC and offsets */
 };
 static inline bool cel_charge(struct cel_call *c, uint64_t units) {
 	c->cost_left -= units > INT32_MAX ? INT32_MAX : (int64_t)units;
@@ -48,10 +52,24 @@ struct cel_library {
 	int count;
 };
 
-extern const struct cel_library cel_library_standard; /* operators, conversions, time, text */
-extern const struct cel_library cel_library_strings;  /* charAt, split, format, … */
-extern const struct cel_library cel_library_math;     /* math.greatest, math.bitAnd, … */
-extern const struct cel_library cel_library_lists;    /* slice, flatten, sort, range, distinct */
+/* Every library there is, in the order of run-time dispatch. */
+enum { CEL_LIBRARIES = 11 };
+extern const struct cel_library *const cel_libraries[CEL_LIBRARIES];
+
+extern const struct cel_library cel_library_operators;   /* "_+_", "_==_", "_[_]", "@in", size */
+extern const struct cel_library cel_library_conversions; /* int, string, timestamp, type, dyn, … */
+extern const struct cel_library cel_library_text;        /* contains, startsWith, matches, … */
+extern const struct cel_library cel_library_time;        /* getHours and its like */
+extern const struct cel_library cel_library_strings;     /* charAt, split, format, … */
+extern const struct cel_library cel_library_math;        /* math.@max, math.bitAnd, … */
+extern const struct cel_library cel_library_lists;       /* slice, flatten, sort, range, distinct */
+extern const struct cel_library cel_library_maps;     /* cel.@mapInsert, what macros make maps of */
 extern const struct cel_library cel_library_encoders; /* base64.encode, base64.decode */
-extern const struct cel_library cel_library_optionals; /* optional.of, hasValue, orValue, … */
-extern const struct cel_library cel_library_network;  /* ip, cidr, isInRange, … */
+extern const struct cel_library cel_library_optionals; /* optional.of, hasValue, "_?._", … */
+extern const struct cel_library cel_library_network;   /* ip, cidr, isInRange, … */
+
+/* cel_equal for implementations, paid for as it goes: nested values may share their parts, so
+ * that comparing costs far more than building did. 1, 0; -1: over the cost, or nested deeper than
+ * CEL_NESTING_MAX. */
+enum { CEL_NESTING_MAX = 500 };
+int cel_equal_charged(struct cel_call *c, const struct cel_value *a, const struct cel_value *b);

@@ -140,10 +140,13 @@ static inline struct slice cel_slice(const struct cel_value *v) {
 	return slice_of(v->s, v->extra);
 }
 
-/* CEL equality: numbers on one line across types, NaN equal to nothing, lists and maps by
- * content; different kinds are unequal, never an error. */
+/* CEL equality: numbers on one line across types and exactly, NaN equal to nothing, lists and
+ * maps by content; different kinds are unequal, never an error. Values nested deeper than 500
+ * are unequal. */
 bool cel_equal(const struct cel_value *a, const struct cel_value *b);
-/* -1, 0, 1; 2 where the two have no order (NaN, or kinds that do not compare). */
+/* -1, 0, 1; 2 where the two have no order (NaN, or kinds that do not compare). An int or uint
+ * beside a double is compared as a double, as the conformance suite wants it: only there, and
+ * only beyond 2^53, two unequal numbers may be 0. */
 int cel_compare(const struct cel_value *a, const struct cel_value *b);
 /* The value at a key, by `find` or by walking. */
 bool cel_map_get(const struct cel_map *m, const struct cel_value *key, struct cel_value *out);
@@ -155,6 +158,7 @@ const char *cel_fault_text(enum cel_fault f); /* "division by zero" */
  * cel_error(CEL_FAULT_MEMORY). These copy what they are given. */
 struct cel_value cel_make_string(struct arena *a, struct slice s);
 struct cel_value cel_make_list(struct arena *a, const struct cel_value *items, uint32_t count);
-/* An entries map with hashed lookup where that pays; keys checked by the caller. */
+/* An entries map with hashed lookup where that pays. Checks the keys: CEL_FAULT_KEY_TYPE,
+ * CEL_FAULT_DUPLICATE_KEY. */
 struct cel_value cel_make_map(struct arena *a, const struct cel_entry *entries, uint32_t count);
 struct cel_value cel_make_optional(struct arena *a, const struct cel_value *of); /* NULL: none */
