@@ -20,12 +20,18 @@ struct cel_call {
 	 * charges before it does the work (cel_charge). */
 	int64_t cost_left;
 	const void *data; /* made once for this place in the program by `prepare`; or NULL */
-	const struct cel_zones
-		*zones; /* of the environment (cel_zone.h); NULL: only UTC and offsets */
+	const struct cel_zones *zones; /* of the environment; NULL: only UTC and offsets */
 };
+enum { CEL_TEXT_PER_UNIT = 10 }; /* bytes of text that cost one unit to look at */
 static inline bool cel_charge(struct cel_call *c, uint64_t units) {
 	c->cost_left -= units > INT32_MAX ? INT32_MAX : (int64_t)units;
 	return c->cost_left >= 0;
+}
+/* The same, and the error where it ends. */
+static inline bool cel_pay(struct cel_call *c, uint64_t units, struct cel_value *out) {
+	if (cel_charge(c, units)) return true;
+	*out = cel_error(CEL_FAULT_COST);
+	return false;
 }
 
 struct cel_overload {

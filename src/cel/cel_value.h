@@ -144,9 +144,9 @@ static inline struct slice cel_slice(const struct cel_value *v) {
  * maps by content; different kinds are unequal, never an error. Values nested deeper than 500
  * are unequal. */
 bool cel_equal(const struct cel_value *a, const struct cel_value *b);
-/* -1, 0, 1; 2 where the two have no order (NaN, or kinds that do not compare). An int or uint
- * beside a double is compared as a double, as the conformance suite wants it: only there, and
- * only beyond 2^53, two unequal numbers may be 0. */
+/* -1, 0, 1; 2 where the two have no order (NaN, or kinds that do not compare). Exact too, but
+ * for two values: the doubles 2^63 and 2^64 are 0 beside the ints and uints that round to them,
+ * because the conformance suite wants it. */
 int cel_compare(const struct cel_value *a, const struct cel_value *b);
 /* The value at a key, by `find` or by walking. */
 bool cel_map_get(const struct cel_map *m, const struct cel_value *key, struct cel_value *out);
