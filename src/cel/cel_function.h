@@ -51,6 +51,9 @@ struct cel_overload {
 	const void *(*prepare)(const struct cel_value *args);
 	void (*release)(const void *data);
 	uint16_t cost; /* of one call, at least 1 */
+	/* At run time only the kind of the first argument is checked, the rest by `call` itself:
+	 * [1][dyn(0.0)] is one, although the checker knows index as an int. */
+	bool lenient;
 };
 struct cel_library {
 	const char *name; /* "standard", "strings" */
@@ -59,10 +62,12 @@ struct cel_library {
 };
 
 /* Every library there is, in the order of run-time dispatch. */
-enum { CEL_LIBRARIES = 11 };
+enum { CEL_LIBRARIES = 13 };
 extern const struct cel_library *const cel_libraries[CEL_LIBRARIES];
 
-extern const struct cel_library cel_library_operators;   /* "_+_", "_==_", "_[_]", "@in", size */
+extern const struct cel_library cel_library_operators;   /* "_+_", "-_", "!_", … */
+extern const struct cel_library cel_library_comparisons; /* "_==_", "_<_", … */
+extern const struct cel_library cel_library_containers;  /* "_[_]", "@in", size */
 extern const struct cel_library cel_library_conversions; /* int, string, timestamp, type, dyn, … */
 extern const struct cel_library cel_library_text;        /* contains, startsWith, matches, … */
 extern const struct cel_library cel_library_time;        /* getHours and its like */
