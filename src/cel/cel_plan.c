@@ -1,0 +1,297 @@
+/* Planning: constants, names, fields and literals; folding of what is constant. */
+#include "cel/cel_plan.h"
+
+/* --- costs and sizes -------------------------------------------------------------------------- */
+
+uint64_t cel_sum(uint64_t a, uint64_t b) {
+	uint64_t sum;
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+uint64_t cel_product(uint64_t a, uint64_t b) {
+	uint64_t product;
+	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+static uint64_t type_units(const struct cel_type *t, int depth) {
+	const uint64_t text = CEL_TEXT_ASSUMED / CEL_TEXT_PER_UNIT + 1;
+	if (depth > CEL_NESTING_MAX) return UINT64_MAX;
+	switch (t ? t->kind : CEL_TYPE_DYN) {
+	case CEL_TYPE_STRING:
+	case CEL_TYPE_BYTES: return text;
+	case CEL_TYPE_LIST:
+	case CEL_TYPE_MAP: {
+		uint64_t units = 1;
+		for (int i = 0; i < t->param_count; i++)
+			units = cel_sum(units, type_units(t->params[i], depth + 1));
+		return cel_product(CEL_COUNT_ASSUMED, units);
+	}
+	case CEL_TYPE_DYN:
+	case CEL_TYPE_PARAM:
+	case CEL_TYPE_OPAQUE: return CEL_COUNT_ASSUMED * (text + 1); /* a list of texts */
+	default: return 1;
+	}
+}
+
+struct cel_planned cel_planned_new(const struct cel_type *t) {
+	return (struct cel_planned){.steps = 1,
+	                            .cost = 1,
+	                            .count = CEL_COUNT_ASSUMED,
+	                            .units = type_units(t, 0),
+	                            .lowest_local = UINT32_MAX};
+}
+
+void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part) {
+	whole->steps = cel_sum(whole->steps, part->steps);
+	whole->cost = cel_sum(whole->cost, part->cost);
+	if (part->lowest_local < whole->lowest_local) whole->lowest_local = part->lowest_local;
+	whole->reads_slots |= part->reads_slots;
+}
+
+static uint64_t value_units(const struct cel_value *v, int depth) {
+	uint64_t units = 1;
+	if (depth > CEL_NESTING_MAX) return UINT64_MAX;
+	switch (v->kind) {
+	case CEL_STRING:
+	case CEL_BYTES: return 1 + v->extra / CEL_TEXT_PER_UNIT;
+	case CEL_LIST:
+		for (uint32_t i = 0; i < v->list->count; i++)
+			units = cel_sum(units, 1 + value_units(&v->list->items[i], depth + 1));
+		return units;
+	case CEL_MAP:
+		for (uint32_t i = 0; v->map->entries && i < v->map->count; i++) {
+			units = cel_sum(units, 1 + value_units(&v->map->entries[i].key, depth + 1));
+			units = cel_sum(units, value_units(&v->map->entries[i].value, depth + 1));
+		}
+		return units;
+	default: return 1;
+	}
+}
+
+static uint64_t value_count(const struct cel_value *v) {
+	if (v->kind == CEL_LIST) return v->list->count;
+	return v->kind == CEL_MAP ? v->map->count : CEL_COUNT_ASSUMED;
+}
+
+/* --- nodes ---------------------------------------------------------------------------------------- */
+
+void *cel_plan_node(struct cel_planner *p, const struct cel_node *functions, size_t bytes) {
+	struct cel_node *n = arena_alloc(&p->program->arena, bytes);
+	if (n) *n = *functions;
+	return n;
+}
+
+struct cel_planned cel_plan_value(struct cel_planner *p, const struct cel_value *v) {
+	struct cel_planned planned = cel_planned_new(NULL);
+	struct cel_const *n = cel_plan_node(p, &cel_node_const, sizeof *n);
+	if (n) n->value = *v;
+	planned.node = n ? &n->node : NULL;
+	planned.count = value_count(v);
+	planned.units = value_units(v, 0);
+	return planned;
+}
+
+const struct cel_value *cel_plan_constant(const struct cel_planned *planned) {
+	bool constant = planned->node && planned->node->eval == cel_node_const.eval;
+	if (!constant) return NULL;
+	const struct cel_value *v = &((const struct cel_const *)planned->node)->value;
+	return v->kind == CEL_ERROR ? NULL : v;
+}
+
+/* Errors stay as they are: they are the business of whoever evaluates, and so is what needs
+ * more than constants should. */
+struct cel_planned cel_plan_folded(struct cel_planner *p, struct cel_planned planned) {
+	bool closed = !planned.reads_slots && planned.lowest_local == UINT32_MAX;
+	if (!planned.node || !closed || cel_plan_constant(&planned)) return planned;
+	if (planned.cost > p->fold_cost_left) return planned;
+	p->fold_cost_left -= planned.cost;
+	struct cel_program part = {.root = planned.node, .zones = p->program->zones};
+	struct cel_frame frame = {.arena = &p->program->arena, .cost_limit = planned.cost + 1};
+	struct cel_value v;
+	cel_eval(&part, &frame, &v);
+	return v.kind == CEL_ERROR ? planned : cel_plan_value(p, &v);
+}
+
+/* Texts of the tree are copied, so that the tree can go. */
+static struct cel_planned plan_literal(struct cel_planner *p, const struct cel_expr *e) {
+	struct cel_value v = e->constant;
+	bool text = v.kind == CEL_STRING || v.kind == CEL_BYTES;
+	if (text && v.extra) v.s = (const char *)arena_copy(&p->program->arena, cel_slice(&v)).ptr;
+	if (text && v.extra && !v.s) return (struct cel_planned){0};
+	return cel_plan_value(p, &v);
+}
+
+/* --- names ------------------------------------------------------------------------------------------ */
+
+static struct cel_planned plan_read(struct cel_planner *p, const struct cel_node *functions,
+                                    enum cel_place place, uint32_t index,
+                                    const struct cel_type *type) {
+	struct cel_planned planned = cel_planned_new(type);
+	struct cel_read *n = cel_plan_node(p, functions, sizeof *n);
+	if (!n) return planned;
+	n->place = place;
+	n->index = index;
+	planned.node = &n->node;
+	planned.reads_slots = place == CEL_PLACE_SLOT;
+	if (place == CEL_PLACE_LOCAL) planned.lowest_local = index;
+	return planned;
+}
+
+static struct cel_planned plan_slot(struct cel_planner *p, const struct cel_node *functions,
+                                    int slot, const struct cel_type *type) {
+	p->program->uses[slot / 64] |= (uint64_t)1 << slot % 64;
+	return plan_read(p, functions, CEL_PLACE_SLOT, (uint32_t)slot, type);
+}
+
+static const struct cel_scope *scope_find(const struct cel_planner *p, struct slice name) {
+	const struct cel_scope *s = p->scope;
+	while (s && !slice_eq(s->name, name)) s = s->outer;
+	return s;
+}
+
+static struct cel_planned plan_local(struct cel_planner *p, const struct cel_scope *s,
+                                     const struct cel_type *type) {
+	if (s->constant) return *s->constant;
+	return plan_read(p, &cel_node_read, CEL_PLACE_LOCAL, s->local, type);
+}
+
+/* What a name of the environment stands for. */
+static struct cel_planned plan_name(struct cel_planner *p, const struct cel_name *name,
+                                    const struct cel_type *type) {
+	if (name->constant) return cel_plan_value(p, name->constant);
+	return plan_slot(p, &cel_node_read, name->slot, type);
+}
+
+/* A name that nobody declared, where nothing was checked: an error, but only when read. */
+static struct cel_planned plan_unknown(struct cel_planner *p) {
+	struct cel_value unset = cel_error(CEL_FAULT_UNSET);
+	return cel_plan_value(p, &unset);
+}
+
+static struct cel_planned plan_ident(struct cel_planner *p, const struct cel_expr *e) {
+	const struct cel_scope *local = scope_find(p, e->ident);
+	if (local) return plan_local(p, local, e->type);
+	struct cel_name name;
+	if (!cel_env_find(p->env, e->reference.len ? e->reference : e->ident, &name))
+		return plan_unknown(p);
+	return plan_name(p, &name, e->type);
+}
+
+/* --- fields ------------------------------------------------------------------------------------------- */
+
+enum { NAME_BYTES = 512 };
+
+/* "a.b.c" of a chain of selects over an identifier that is no local. 0: it is none. */
+static size_t qualified_name(const struct cel_planner *p, const struct cel_expr *e,
+                             char out[NAME_BYTES]) {
+	struct slice part = e->kind == CEL_EXPR_IDENT ? e->ident : e->select.field;
+	size_t len = 0;
+	if (e->kind == CEL_EXPR_IDENT) {
+		if (scope_find(p, e->ident)) return 0;
+	} else {
+		if (e->kind != CEL_EXPR_SELECT || e->select.test) return 0;
+		len = qualified_name(p, e->select.operand, out);
+		if (len == 0 || len == NAME_BYTES) return 0;
+		out[len++] = '.';
+	}
+	if (part.len > NAME_BYTES - len) return 0;
+	memcpy(out + len, part.ptr, part.len);
+	return len + part.len;
+}
+
+/* The longest prefix of a chain that is a declared name wins (langdef.md, "Name Resolution"):
+ * chains are planned from their end, so the longest is asked first. */
+static bool names_variable(struct cel_planner *p, const struct cel_expr *e,
+                           struct cel_name *name) {
+	if (e->reference.len) return cel_env_find(p->env, e->reference, name);
+	if (e->type) return false;
+	char text[NAME_BYTES];
+	size_t len = qualified_name(p, e->select.operand, text);
+	struct slice field = e->select.field;
+	if (len == 0 || len + 1 + field.len > NAME_BYTES) return false;
+	text[len] = '.';
+	memcpy(text + len + 1, field.ptr, field.len);
+	return cel_env_find(p->env, slice_of(text, len + 1 + field.len), name);
+}
+
+static struct cel_planned plan_field(struct cel_planner *p, const struct cel_expr *e) {
+	struct cel_planned planned = cel_planned_new(e->type);
+	struct cel_planned operand = cel_plan(p, e->select.operand);
+	const struct cel_node *functions = e->select.test ? &cel_node_has : &cel_node_select;
+	struct cel_select *n = cel_plan_node(p, functions, sizeof *n);
+	struct slice field = arena_copy(&p->program->arena, e->select.field);
+	if (!n || !operand.node || (!field.ptr && e->select.field.len)) return planned;
+	n->operand = operand.node;
+	n->key = cel_string(field);
+	planned.node = &n->node;
+	cel_planned_add(&planned, &operand);
+	return cel_plan_folded(p, planned);
+}
+
+static struct cel_planned plan_select(struct cel_planner *p, const struct cel_expr *e) {
+	struct cel_name name;
+	if (!names_variable(p, e, &name)) return plan_field(p, e);
+	if (!e->select.test) return plan_name(p, &name, e->type);
+	struct cel_value there = cel_bool(true);
+	if (name.constant) return cel_plan_value(p, &there);
+	return plan_slot(p, &cel_node_present, name.slot, e->type);
+}
+
+/* --- literals ------------------------------------------------------------------------------------------- */
+
+/* Adds an expression to those evaluated and looked at as parts of a whole. */
+static const struct cel_node *plan_part(struct cel_planner *p, const struct cel_expr *e,
+                                        struct cel_planned *whole) {
+	struct cel_planned part = cel_plan(p, e);
+	if (!part.node) return NULL;
+	cel_planned_add(whole, &part);
+	whole->units = cel_sum(whole->units, cel_sum(part.units, 1));
+	return part.node;
+}
+
+bool cel_plan_parts(struct cel_planner *p, const struct cel_expr *e, struct cel_literal *out,
+                    struct cel_planned *whole) {
+	struct cel_part *parts = arena_alloc(&p->program->arena, e->of.count * sizeof *parts);
+	if (!parts) return false;
+	for (uint32_t i = 0; i < e->of.count; i++) {
+		const struct cel_item *item = &e->of.items[i];
+		parts[i].optional = item->optional;
+		parts[i].key = item->key ? plan_part(p, item->key, whole) : NULL;
+		parts[i].value = plan_part(p, item->value, whole);
+		if (!parts[i].value || (item->key && !parts[i].key)) return false;
+	}
+	out->count = e->of.count;
+	out->parts = parts;
+	/* An element copied is a step. */
+	whole->steps = cel_sum(whole->steps, e->of.count);
+	whole->cost = cel_sum(whole->cost, e->of.count);
+	return true;
+}
+
+static struct cel_planned plan_collection(struct cel_planner *p, const struct cel_expr *e) {
+	const struct cel_node *functions = e->kind == CEL_EXPR_LIST ? &cel_node_list : &cel_node_map;
+	struct cel_literal *n = cel_plan_node(p, functions, sizeof *n);
+	struct cel_planned planned = cel_planned_new(e->type);
+	planned.count = e->of.count;
+	planned.units = 1;
+	if (!n || !cel_plan_parts(p, e, n, &planned)) return planned;
+	planned.node = &n->node;
+	return cel_plan_folded(p, planned);
+}
+
+/* --- all kinds --------------------------------------------------------------------------------------------- */
+
+struct cel_planned cel_plan(struct cel_planner *p, const struct cel_expr *e) {
+	switch ((enum cel_expr_kind)e->kind) {
+	case CEL_EXPR_CONST: return plan_literal(p, e);
+	case CEL_EXPR_IDENT: return plan_ident(p, e);
+	case CEL_EXPR_SELECT: return plan_select(p, e);
+	case CEL_EXPR_CALL: return cel_plan_call(p, e);
+	case CEL_EXPR_LIST:
+	case CEL_EXPR_MAP: return plan_collection(p, e);
+	case CEL_EXPR_FOLD: return cel_plan_fold(p, e);
+	case CEL_EXPR_STRUCT: return plan_unknown(p); /* unchecked: no message has that name */
+	}
+	ASSERT(!"an expression has a kind");
+	return (struct cel_planned){0};
+}
