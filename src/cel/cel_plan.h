@@ -54,18 +54,29 @@ struct cel_planned cel_planned_new(const struct cel_type *t);
 void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part);
 uint64_t cel_sum(uint64_t a, uint64_t b);     /* saturating */
 uint64_t cel_product(uint64_t a, uint64_t b); /* saturating */
-
-/* --- cel_plan_call.c --------------------------------------------------------------------------- */
-
-struct cel_planned cel_plan_call(struct cel_planner *p, const struct cel_expr *e);
 /* Fills in the parts of a list or map, and adds them to `whole`. */
 bool cel_plan_parts(struct cel_planner *p, const struct cel_expr *e, struct cel_literal *out,
                     struct cel_planned *whole);
 
-/* --- cel_plan_probe.c ---------------------------------------------------------------------------- */
+/* --- cel_plan_call.c --------------------------------------------------------------------------- */
 
-/* A node made for these operands. False: there is none, the general call does. */
-bool cel_plan_special(struct cel_planner *p, const struct cel_expr *e,
+struct cel_planned cel_plan_call(struct cel_planner *p, const struct cel_expr *e);
+
+/* What a call calls. */
+struct cel_callee {
+	struct slice function; /* as written, without a namespace */
+	const struct cel_overload *const *overloads;
+	uint32_t count;
+	bool receiver; /* the target is the first argument */
+	uint32_t arg_count;
+};
+struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_callee *callee,
+                                   const struct cel_planned *args, const struct cel_type *type);
+
+/* --- cel_plan_special.c -------------------------------------------------------------------- */
+
+/* A node made for these arguments. False: there is none, the general call does. */
+bool cel_plan_special(struct cel_planner *p, const struct cel_callee *callee,
                       const struct cel_planned *args, struct cel_planned *out);
 
 /* --- cel_plan_fold.c ------------------------------------------------------------------------------- */
