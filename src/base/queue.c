@@ -1,9 +1,9 @@
 /* Dmitry Vyukov's intrusive MPSC queue (1024cores.net, "Intrusive MPSC node-based
  * queue") plus one flag. His queue alone cannot say whether the consumer sleeps: a
  * consumer that gave up while a push was half done would wait for a wake-up that
- * nobody owes. So the consumer raises `idle` before it gives up and looks once more,
- * and a producer takes the flag down after its link. Both orders are sequentially
- * consistent: at least one of the two sees the other. */
+ * nobody owes. Here a producer links, then looks at the flag; the consumer takes the flag
+ * down, then looks for links. Both orders are sequentially consistent: a producer that finds
+ * the flag up has linked before the consumer looks. */
 #include "base/queue.h"
 
 #include <stddef.h>
@@ -11,7 +11,7 @@
 void queue_init(struct queue *q) {
 	atomic_init(&q->stub.next, NULL);
 	atomic_init(&q->tail, &q->stub);
-	atomic_init(&q->idle, true);
+	atomic_init(&q->told, false);
 	q->head = &q->stub;
 }
 
@@ -21,13 +21,21 @@ static void queue_link(struct queue *q, struct queue_node *n) {
 	atomic_store(&prev->next, n);
 }
 
+bool queue_tell(struct queue *q) {
+	return !atomic_load(&q->told) && !atomic_exchange(&q->told, true);
+}
+
 bool queue_push(struct queue *q, struct queue_node *n) {
 	queue_link(q, n);
-	return atomic_load(&q->idle) && atomic_exchange(&q->idle, false);
+	return queue_tell(q);
+}
+
+void queue_begin(struct queue *q) {
+	atomic_exchange(&q->told, false);
 }
 
 /* NULL when empty, or when the next node is not linked yet. */
-static struct queue_node *queue_take(struct queue *q) {
+struct queue_node *queue_pop(struct queue *q) {
 	struct queue_node *head = q->head;
 	struct queue_node *next = atomic_load(&head->next);
 	if (head == &q->stub) {
@@ -43,13 +51,4 @@ static struct queue_node *queue_take(struct queue *q) {
 	if (!next) return NULL;
 	q->head = next;
 	return head;
-}
-
-struct queue_node *queue_pop(struct queue *q) {
-	struct queue_node *n = queue_take(q);
-	if (n) return n;
-	atomic_store(&q->idle, true);
-	n = queue_take(q);
-	if (n) atomic_store(&q->idle, false);
-	return n;
 }

@@ -185,6 +185,9 @@ static void dispatch(struct cell *c, const struct cell_event *e) {
 	case CELL_EV_PEER: c->peers[e->replica] = (struct peer){true, e->up, e->generation}; break;
 	case CELL_EV_LEASE: place_lease(c, e->generation, e->valid_until_ns); break;
 	case CELL_EV_PLACEMENT: place_event(c, e->placement, e->revision); break;
+	case CELL_EV_WANTED:
+		if (e->seq > c->apply_wanted) c->apply_wanted = e->seq;
+		break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
 	}
 }

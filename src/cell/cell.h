@@ -87,6 +87,8 @@ struct cell_config {
 	uint64_t rank_delay_ns;      /* successor number i waits i times this, 150 ms */
 	uint64_t degrade_after_ns;   /* availability: no ack from a needed copy for so long, 1 s */
 	size_t window_bytes;         /* unacknowledged stream per copy, 4 MiB */
+	uint64_t apply_pause_ns;     /* between two steps of the view that nobody waits for, 50 ms */
+	size_t apply_bytes;          /* not applied yet: then no pause, 1 MiB */
 	size_t inflight_bytes;       /* proposed, not yet applied, 32 MiB: then ERR_OVERLOADED */
 	/* Current state of a key in the view; entry borrowed until the next call. ERR_OK/ERR_NOT_FOUND/…
 	 * The one thing that a step asks back: deterministic, no waiting. */
@@ -109,6 +111,7 @@ enum cell_event_type {
 	CELL_EV_PEER,        /* coordination says replica is up or expired for good */
 	CELL_EV_LEASE,       /* this node's lease: generation, valid_until_ns (0: deposed) */
 	CELL_EV_PLACEMENT,   /* the cell's entry in coordination, with revision (0: none yet) */
+	CELL_EV_WANTED,      /* somebody waits for the view to have seq */
 	CELL_EV_PLACED,      /* answer to CELL_DO_PLACE: err, revision */
 };
 enum cell_store_op { CELL_APPEND, CELL_APPLY, CELL_PROMISE, CELL_QUARANTINE, CELL_TRUNCATE, CELL_IMPORT };
@@ -120,7 +123,7 @@ struct cell_event {
 	enum cell_store_op op;
 	const struct store_info *info;
 	struct proposal *proposal;
-	uint64_t wall_ms;
+	uint64_t wall_ms, seq;
 	const struct frame *frame;
 	struct slice bytes;
 	struct position at;

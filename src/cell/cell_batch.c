@@ -150,11 +150,25 @@ static bool apply_may(const struct cell *c) {
 	return !going_back && c->misc == MISC_NONE && c->applies < APPLIES_MAX;
 }
 
+/* Neighbours in the view share its pages: one large step costs far less than many small ones, so
+ * under load there is a pause between them. Nobody waits for that: who needs the view to have a
+ * record says so (CELL_EV_WANTED), and only a cell in its steady state puts anything off. */
+static bool apply_is_due(struct cell *c) {
+	bool steady = c->role == CELL_HOME || c->follow.state == FOLLOW_STREAMING;
+	uint64_t wanted = c->apply_wanted > c->apply_floor ? c->apply_wanted : c->apply_floor;
+	if (!steady || wanted > c->apply_sent) return true;
+	if (c->inflight_bytes >= c->config.apply_bytes) return true;
+	cell_wake_at(c, c->apply_pause_ns);
+	return c->now >= c->apply_pause_ns;
+}
+
 void cell_apply_more(struct cell *c) {
 	uint64_t target = c->committed > c->apply_floor ? c->committed : c->apply_floor;
 	if (target > c->last.seq) target = c->last.seq;
 	if (target <= c->apply_sent || !apply_may(c)) return;
 	if (c->now < c->apply_retry_ns) return cell_wake_at(c, c->apply_retry_ns);
+	if (!apply_is_due(c)) return;
+	c->apply_pause_ns = c->now + c->config.apply_pause_ns;
 	c->applies++;
 	c->apply_sent = target;
 	cell_act(c, CELL_DO_APPLY)->seq = target;

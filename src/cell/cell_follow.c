@@ -145,6 +145,8 @@ static void heartbeat(struct cell *c, const struct frame *frame) {
 		f->fresh_next.seq = frame->seq;
 		f->fresh_next.stamp = frame->stamp;
 		if (!waiting) f->fresh_wait = f->fresh_next;
+		/* So that the proof is not late by what the view may be put off. */
+		if (frame->seq > c->apply_wanted) c->apply_wanted = frame->seq;
 	}
 	uint64_t release = frame->at.seq < c->last.seq ? frame->at.seq : c->last.seq;
 	if (release > c->released_seq) {

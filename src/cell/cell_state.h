@@ -211,6 +211,7 @@ struct cell {
 	bool doomed;     /* some of appends are */
 	bool flush_owed; /* too many appends in flight when the turn ended */
 	uint64_t committed, apply_sent, apply_floor, apply_retry_ns;
+	uint64_t apply_wanted, apply_pause_ns; /* until when the next step may be put off */
 	int applies;
 	struct proposals pending, outbox;
 	struct scratch *scratch; /* cell_propose.c */

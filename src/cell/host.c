@@ -13,7 +13,8 @@ static const uint64_t HEARTBEAT_NS = 20000000u;
 static const uint64_t SEAL_WAIT_NS = 200000000u;
 static const uint64_t RANK_DELAY_NS = 150000000u;
 static const uint64_t DEGRADE_AFTER_NS = 1000000000u;
-enum { WINDOW_BYTES = 4 << 20, INFLIGHT_BYTES = 32 << 20 };
+static const uint64_t APPLY_PAUSE_NS = 50000000u;
+enum { WINDOW_BYTES = 4 << 20, INFLIGHT_BYTES = 32 << 20, APPLY_BYTES = 1 << 20 };
 
 /* --- the link's notices -------------------------------------------------------------------- */
 
@@ -132,6 +133,8 @@ static struct cell *core_new(struct host_cell *c, const struct host_cell_options
 		.rank_delay_ns = RANK_DELAY_NS,
 		.degrade_after_ns = DEGRADE_AFTER_NS,
 		.window_bytes = WINDOW_BYTES,
+		.apply_pause_ns = APPLY_PAUSE_NS,
+		.apply_bytes = APPLY_BYTES,
 		.inflight_bytes = INFLIGHT_BYTES,
 		.lookup = host_lookup,
 		.lookup_arg = c,

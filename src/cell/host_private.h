@@ -18,7 +18,7 @@
 
 enum {
 	HOST_INBOX_PER_TURN = 4096,               /* proposals taken, then sockets get their turn */
-	HOST_FLUSH_EVERY = 64,                    /* proposals; and at the end of the turn */
+	HOST_FLUSH_EVERY = 16,                    /* proposals; and at the end of the turn */
 	HOST_WAITS_MAX = 4096,                    /* a cell; those beyond fire at once */
 	HOST_REQUESTS_MAX = 2 * CELL_ACTIONS_MAX, /* answers owed to a cell inside one feed */
 	HOST_OPS_KEPT = 16,                       /* idle store operations kept by a cell */

@@ -64,6 +64,7 @@ static void take(struct host_ticket *t, uint64_t wall_ms) {
 static void on_inbox(struct io_post *post) {
 	struct host *h = CONTAINER_OF(post, struct host, inbox_post);
 	uint64_t wall_ms = io_wall_ms(h->io);
+	queue_begin(&h->inbox);
 	for (int i = 0; i < HOST_INBOX_PER_TURN; i++) {
 		struct queue_node *node = queue_pop(&h->inbox);
 		if (!node) return; /* the next push posts again */
@@ -72,7 +73,7 @@ static void on_inbox(struct io_post *post) {
 		 * still becomes one write. */
 		if ((i + 1) % HOST_FLUSH_EVERY == 0) host_flush(h);
 	}
-	io_post(h->io, &h->inbox_post);
+	if (queue_tell(&h->inbox)) io_post(h->io, &h->inbox_post);
 }
 
 void host_flush(struct host *h) {

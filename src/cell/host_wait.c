@@ -35,6 +35,8 @@ static void on_wait(struct io_post *post) {
 	if (full || !c->store || is_over(c, w, t->epoch, io_now_ns(c->host->io))) return fire(w);
 	list_push_back(&c->waits, &t->node);
 	remember_least(c, w);
+	const struct cell_event wanted = {.type = CELL_EV_WANTED, .seq = w->seq};
+	host_feed(c, &wanted);
 }
 
 void host_wait_applied(struct host *h, int cell, struct host_wait *w) {

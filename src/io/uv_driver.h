@@ -24,7 +24,6 @@ struct uv_io {
 	uv_async_t wake;
 	uv_prepare_t turn_end;
 	struct queue posts;
-	atomic_bool signalled; /* a wake-up is on its way: no further one is needed */
 	atomic_bool stopping;
 	bool ran;         /* something ran in this turn */
 	uint64_t turn_ns; /* 0: not read yet in this turn */

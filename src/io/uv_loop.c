@@ -39,12 +39,9 @@ static void fill_random(struct io *base, void *out, size_t len) {
 	}
 }
 
-/* Any thread. One wake-up is enough until the loop has begun to drain: the drain clears the
- * flag before it looks, so what happened before a caller found the flag set is seen by that
- * drain. The full barrier of the exchange is what libuv's own check of a pending wake-up
- * lacks. */
+/* Any thread. The flag of the queue is the full barrier that libuv's own check of a pending
+ * wake-up lacks. */
 static void wake(struct uv_io *io) {
-	if (atomic_exchange(&io->signalled, true)) return;
 	ASSERT(uv_async_send(&io->wake) == 0);
 }
 
@@ -56,7 +53,7 @@ void uv_io_post(struct io *base, struct io_post *post) {
 
 static void on_wake(uv_async_t *handle) {
 	struct uv_io *io = handle->data;
-	atomic_exchange(&io->signalled, false);
+	queue_begin(&io->posts);
 	if (atomic_load(&io->stopping)) uv_stop(&io->loop);
 	for (int i = 0; i < UV_POSTS_PER_TURN; i++) {
 		struct queue_node *node = queue_pop(&io->posts);
@@ -65,7 +62,8 @@ static void on_wake(uv_async_t *handle) {
 		uv_enter(io);
 		post->fn(post);
 	}
-	wake(io); /* there may be more: let sockets have their turn first */
+	/* There may be more: let sockets have their turn first. */
+	if (queue_tell(&io->posts)) wake(io);
 }
 
 static void finish_turn(struct uv_io *io) {
@@ -97,7 +95,7 @@ static void run(struct io *base) {
 static void stop(struct io *base) {
 	struct uv_io *io = (struct uv_io *)base;
 	atomic_store(&io->stopping, true);
-	wake(io);
+	if (queue_tell(&io->posts)) wake(io);
 }
 
 static void free_io(struct io *base) {

@@ -193,6 +193,7 @@ static enum err fresh_add(struct log_writer *w, const struct record *r) {
 enum err log_batch_add(struct log_writer *w, struct slice records) {
 	if (w->batch.len < BATCH_HEAD_BYTES) return ERR_NO_MEMORY;
 	struct position last = w->batch_last;
+	bool first = true;
 	int fresh_before = w->fresh_count;
 	enum err err = records.len ? ERR_OK : ERR_INVALID;
 	for (struct slice rest = records; !err && rest.len;) {
@@ -200,10 +201,15 @@ enum err log_batch_add(struct log_writer *w, struct slice records) {
 		err = record_decode(rest, &r);
 		if (err == ERR_NOT_FOUND) err = ERR_CORRUPT;
 		if (err) break;
+		/* The first must follow from what is here; that the others follow from it was seen by
+		 * who made them or took them from another region, and is seen again when read. */
 		if (r.at.seq != last.seq + 1)
 			err = ERR_CONFLICT;
-		else
+		else if (first)
 			err = record_follows(&r, &last);
+		else if (r.at.epoch < last.epoch)
+			err = ERR_CORRUPT;
+		first = false;
 		if (!err && r.at.epoch > last.epoch) err = fresh_add(w, &r);
 		last = r.at;
 		rest.ptr += r.bytes.len;

@@ -69,7 +69,8 @@ struct store_ops {
 	/* --- owner thread --- */
 	void (*info)(struct store *s, struct store_info *out);
 
-	/* Whole records, contiguous from last.seq + 1; bytes stay valid until done. Durable when
+	/* Whole records, contiguous from last.seq + 1, each following from the one before it (of which
+	 * the store may check only the first and its own last); bytes stay valid until done. Durable when
 	 * done says ERR_OK. Several appends may be in flight; those waiting are written as one
 	 * with one sync (group commit). `epoch`: of the home that writes or sends them; below
 	 * promised_epoch: ERR_CONFLICT. The records may be older: a new home sends what is missing. */

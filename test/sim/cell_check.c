@@ -154,13 +154,16 @@ void check_reply(struct world *w, int node, const struct proposal *p) {
 }
 
 /* A strong read: the view's entry, then the lease. One that comes before the view has what
- * is committed would wait. */
+ * is committed says that it waits. */
 void check_read(struct world *w, int node, int key) {
 	uint64_t epoch;
 	if (!serves(w, node, &epoch) || w->clocks_lied) return;
 	struct cell_status s;
 	cell_status(w->nodes[node].core, node_now(w, node), &s);
-	if (s.applied.seq < s.committed) return;
+	if (s.applied.seq < s.committed) {
+		const struct cell_event wanted = {.type = CELL_EV_WANTED, .seq = s.committed};
+		return node_feed(w, node, &wanted);
+	}
 	char text[32];
 	const struct view_entry *e = view_find(&w->nodes[node].disk.view, load_key(key, text));
 	uint64_t seq = e ? e->seq : 0;

@@ -200,6 +200,8 @@ void node_start(struct world *w, int node) {
 		.rank_delay_ns = MS(150),
 		.degrade_after_ns = MS(1000),
 		.window_bytes = 4096,
+		.apply_pause_ns = MS(50),
+		.apply_bytes = 4096,
 		.inflight_bytes = 1 << 20,
 		.lookup = disk_lookup,
 		.lookup_arg = &n->disk,

@@ -204,6 +204,8 @@ void lone_open(struct lone *l, int replicas, int self, bool sync, int copies) {
 	                                   .rank_delay_ns = MS(150),
 	                                   .degrade_after_ns = MS(1000),
 	                                   .window_bytes = 4 << 20,
+	                                   .apply_pause_ns = l->apply_pause_ns,
+	                                   .apply_bytes = 4096,
 	                                   .inflight_bytes = 1 << 20,
 	                                   .lookup = lookup,
 	                                   .lookup_arg = l};

@@ -38,6 +38,7 @@ struct lone {
 	int said_count;
 	bool hold; /* the store does nothing until lone_store is called */
 	bool hold_place;
+	uint64_t apply_pause_ns; /* as configured */
 };
 
 void lone_open(struct lone *l, int replicas, int self, bool sync, int copies);

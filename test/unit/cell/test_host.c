@@ -298,6 +298,7 @@ static void history_knows_what_may_come_and_what_never(void **state) {
 	wait_home(n);
 	worker_start(&worker, n, 0, 10);
 	worker_join(&worker);
+	wait_applied(n);
 	struct host_cell_state s;
 	host_cell_state(n->host, 0, &s);
 	struct host *h = n->host;

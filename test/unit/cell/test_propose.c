@@ -299,6 +299,47 @@ static void an_apply_without_room_is_tried_again(void **state) {
 	assert_int_equal(s.applied.seq, p.seq);
 }
 
+static void reopen_with_pause(uint64_t pause_ns) {
+	lone_close(l);
+	l->apply_pause_ns = pause_ns;
+	lone_open(l, 1, 0, false, 1);
+	lone_home(l);
+}
+
+static void the_view_pauses_until_somebody_waits(void **state) {
+	reopen_with_pause(MS(50));
+	struct cell_status s;
+	l->now_ns += MS(60);
+	assert_int_equal(put_now("k", "1", NULL), ERR_OK);
+	cell_status(l->core, l->now_ns, &s);
+	assert_int_equal(s.applied.seq, s.committed); /* alone: at once */
+	assert_int_equal(put_now("k", "2", NULL), ERR_OK);
+	assert_int_equal(put_now("k", "3", NULL), ERR_OK);
+	cell_status(l->core, l->now_ns, &s);
+	assert_int_equal(s.applied.seq + 2, s.committed);
+	lone_event(l, (struct cell_event){.type = CELL_EV_WANTED, .seq = s.committed - 1});
+	cell_status(l->core, l->now_ns, &s);
+	assert_int_equal(s.applied.seq, s.committed); /* all there is, not just what was asked for */
+	assert_int_equal(put_now("k", "4", NULL), ERR_OK);
+	uint64_t due_ns = cell_deadline_ns(l->core);
+	assert_true(due_ns <= l->now_ns + MS(50));
+	l->now_ns += MS(50);
+	lone_tick(l, 0);
+	cell_status(l->core, l->now_ns, &s);
+	assert_int_equal(s.applied.seq, s.committed);
+}
+
+static void a_full_step_of_the_view_does_not_wait(void **state) {
+	static char big[3000];
+	reopen_with_pause(MS(50));
+	memset(big, 'x', sizeof big - 1);
+	struct cell_status s;
+	l->now_ns += MS(60);
+	for (int i = 0; i < 3; i++) assert_int_equal(put_now("k", big, NULL), ERR_OK);
+	cell_status(l->core, l->now_ns, &s);
+	assert_int_equal(s.applied.seq, s.committed);
+}
+
 static void a_lease_that_ends_in_between_leaves_the_outcome_open(void **state) {
 	struct op op = put("k", "1");
 	struct proposal p = {.ops = &op, .op_count = 1}, after = {.ops = &op, .op_count = 1};
@@ -357,6 +398,8 @@ int main(void) {
 		TEST(a_later_batch_alone_may_fail),
 		TEST(a_failed_sync_fences),
 		TEST(an_apply_without_room_is_tried_again),
+		TEST(the_view_pauses_until_somebody_waits),
+		TEST(a_full_step_of_the_view_does_not_wait),
 		TEST(a_lease_that_ends_in_between_leaves_the_outcome_open),
 		TEST(a_deposed_home_tells_apart_what_it_had_begun),
 	};
