@@ -201,8 +201,7 @@ static size_t qualified_name(const struct cel_planner *p, const struct cel_expr 
 
 /* The longest prefix of a chain that is a declared name wins (langdef.md, "Name Resolution"):
  * chains are planned from their end, so the longest is asked first. */
-static bool names_variable(struct cel_planner *p, const struct cel_expr *e,
-                           struct cel_name *name) {
+static bool names_variable(struct cel_planner *p, const struct cel_expr *e, struct cel_name *name) {
 	if (e->reference.len) return cel_env_find(p->env, e->reference, name);
 	if (e->type) return false;
 	char text[NAME_BYTES];
@@ -269,7 +268,8 @@ bool cel_plan_parts(struct cel_planner *p, const struct cel_expr *e, struct cel_
 }
 
 static struct cel_planned plan_collection(struct cel_planner *p, const struct cel_expr *e) {
-	const struct cel_node *functions = e->kind == CEL_EXPR_LIST ? &cel_node_list : &cel_node_map;
+	const struct cel_node *functions =
+		e->kind == CEL_EXPR_LIST ? &cel_node_list : &cel_node_map;
 	struct cel_literal *n = cel_plan_node(p, functions, sizeof *n);
 	struct cel_planned planned = cel_planned_new(e->type);
 	planned.count = e->of.count;

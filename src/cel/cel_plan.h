@@ -12,8 +12,8 @@ enum { CEL_TEXT_ASSUMED = 1024, CEL_COUNT_ASSUMED = 64 };
 /* A planned expression: its node, and what its parent must know of it. */
 struct cel_planned {
 	const struct cel_node *node; /* NULL: failed; the planner says why */
-	uint64_t steps; /* straight-line, charged as a whole where it is entered */
-	uint64_t cost;  /* at most, loops and dynamic charges included; saturates */
+	uint64_t steps;              /* straight-line, charged as a whole where it is entered */
+	uint64_t cost;               /* at most, loops and dynamic charges included; saturates */
 	/* Of its value, at most: elements; units that looking at all of it costs. */
 	uint64_t count, units;
 	uint32_t lowest_local; /* of those it reads from outside; UINT32_MAX: none */

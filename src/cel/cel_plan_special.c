@@ -232,26 +232,20 @@ static bool plan_or_value(struct cel_planner *p, const struct cel_planned *args,
 struct special {
 	const char *name; /* of an operator, or of the only overload that can be meant */
 	uint32_t arg_count;
-	bool (*plan)(struct cel_planner *p, const struct cel_planned *args, struct cel_planned *out);
+	bool (*plan)(struct cel_planner *p, const struct cel_planned *args,
+	             struct cel_planned *out);
 };
 
 static const struct special operators[] = {
-	{"_==_", 2, plan_equal},
-	{"_!=_", 2, plan_unequal},
-	{"_<_", 2, plan_less},
-	{"_<=_", 2, plan_less_equal},
-	{"_>_", 2, plan_greater},
-	{"_>=_", 2, plan_greater_equal},
-	{"@in", 2, plan_member},
-	{"_[_]", 2, plan_index},
-	{"!_", 1, plan_not},
-	{"@not_strictly_false", 1, plan_not_strictly_false},
+	{"_==_", 2, plan_equal},  {"_!=_", 2, plan_unequal},
+	{"_<_", 2, plan_less},    {"_<=_", 2, plan_less_equal},
+	{"_>_", 2, plan_greater}, {"_>=_", 2, plan_greater_equal},
+	{"@in", 2, plan_member},  {"_[_]", 2, plan_index},
+	{"!_", 1, plan_not},      {"@not_strictly_false", 1, plan_not_strictly_false},
 };
 static const struct special functions[] = {
-	{"starts_with_string", 2, plan_starts},
-	{"ends_with_string", 2, plan_ends},
-	{"contains_string", 2, plan_contains},
-	{"optional_or_optional", 2, plan_or_optional},
+	{"starts_with_string", 2, plan_starts},       {"ends_with_string", 2, plan_ends},
+	{"contains_string", 2, plan_contains},        {"optional_or_optional", 2, plan_or_optional},
 	{"optional_orValue_value", 2, plan_or_value},
 };
 
@@ -268,7 +262,8 @@ static bool plan_by(const struct special *table, size_t count, struct slice name
 
 bool cel_plan_special(struct cel_planner *p, const struct cel_callee *callee,
                       const struct cel_planned *args, struct cel_planned *out) {
-	if (plan_by(operators, COUNT(operators), callee->function, p, callee, args, out)) return true;
+	if (plan_by(operators, COUNT(operators), callee->function, p, callee, args, out))
+		return true;
 	if (callee->count != 1) return false;
 	struct slice id = slice_str(callee->overloads[0]->id);
 	return plan_by(functions, COUNT(functions), id, p, callee, args, out);
