@@ -67,7 +67,7 @@ struct cel_value {
 		int64_t i;  /* INT; DURATION: nanoseconds; TIMESTAMP: seconds since 1970, UTC */
 		uint64_t u; /* UINT */
 		double d;
-		const char *s; /* STRING (valid UTF-8), BYTES: not NUL-terminated */
+		const char *s; /* STRING (valid UTF-8), BYTES: not NUL-terminated; never NULL */
 		const struct cel_list *list;
 		const struct cel_map *map;
 		const struct cel_type *type;
@@ -118,11 +118,11 @@ static inline struct cel_value cel_double(double d) {
 /* Borrows; at most UINT32_MAX bytes. */
 static inline struct cel_value cel_string(struct slice s) {
 	return (struct cel_value){
-		.kind = CEL_STRING, .extra = (uint32_t)s.len, .s = (const char *)s.ptr};
+		.kind = CEL_STRING, .extra = (uint32_t)s.len, .s = s.ptr ? (const char *)s.ptr : ""};
 }
 static inline struct cel_value cel_bytes(struct slice s) {
 	return (struct cel_value){
-		.kind = CEL_BYTES, .extra = (uint32_t)s.len, .s = (const char *)s.ptr};
+		.kind = CEL_BYTES, .extra = (uint32_t)s.len, .s = s.ptr ? (const char *)s.ptr : ""};
 }
 static inline struct cel_value cel_error(enum cel_fault fault) {
 	return (struct cel_value){.kind = CEL_ERROR, .extra = (uint32_t)fault};
