@@ -27,7 +27,7 @@ const struct cel_expr *cel_macro_bind(const struct cel_macro_call *c, struct sli
 	return cel_tree_fold(c->tree, c->at, &fold);
 }
 
-static const struct cel_expr *bind(const struct cel_macro_call *c) {
+static const struct cel_expr *cel_bind(const struct cel_macro_call *c) {
 	struct slice name = cel_macro_name(c, c->args[0],
 	                                   "cel.bind() variable names must be simple identifiers");
 	return cel_macro_bind(c, name, c->args[1], c->args[2]);
@@ -211,7 +211,7 @@ static const struct macro {
 	{"transformMap", MEMBER, 4, CEL_MACROS_ALL, cel_macro_transform_map},
 	{"transformMapEntry", MEMBER, 3, CEL_MACROS_ALL, cel_macro_transform_entry},
 	{"transformMapEntry", MEMBER, 4, CEL_MACROS_ALL, cel_macro_transform_entry},
-	{"bind", IN_CEL, 3, CEL_MACROS_ALL, bind},
+	{"bind", IN_CEL, 3, CEL_MACROS_ALL, cel_bind},
 	{"optMap", MEMBER, 2, CEL_MACROS_ALL, opt_map},
 	{"optFlatMap", MEMBER, 2, CEL_MACROS_ALL, opt_flat_map},
 	{"sortBy", MEMBER, 2, CEL_MACROS_ALL, sort_by},

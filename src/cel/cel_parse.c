@@ -41,14 +41,14 @@ static const struct cel_expr *unexpected(struct parser *p, const char *wanted) {
 	                     show(t->text).text, wanted);
 }
 
-static bool accept(struct parser *p, enum cel_token_kind kind) {
+static bool take(struct parser *p, enum cel_token_kind kind) {
 	if (p->token.kind != kind) return false;
 	advance(p);
 	return true;
 }
 
 static bool expect(struct parser *p, enum cel_token_kind kind, const char *wanted) {
-	if (accept(p, kind)) return true;
+	if (take(p, kind)) return true;
 	unexpected(p, wanted);
 	return false;
 }
@@ -81,18 +81,18 @@ static bool push(struct parser *p, struct cel_item item) {
 	return !p->tree.error;
 }
 
-/* Reads `read` {"," `read`} `close` onto the pending ones. A trailing comma is part of literals,
+/* Reads elements up to `close` onto the pending ones. A trailing comma is part of literals,
  * not of arguments. */
-static bool read_list(struct parser *p, bool (*read)(struct parser *p), enum cel_token_kind close,
-                      const char *wanted, bool trailing) {
+static bool read_list(struct parser *p, bool (*element)(struct parser *p),
+                      enum cel_token_kind close, const char *wanted, bool trailing) {
 	bool comma = false;
 	while (p->token.kind != close || (comma && !trailing)) {
 		if (trailing && p->token.kind == CEL_TOKEN_COMMA && !comma) {
 			advance(p); /* a lone comma: [,] */
 			break;
 		}
-		if (!read(p)) return false;
-		comma = accept(p, CEL_TOKEN_COMMA);
+		if (!element(p)) return false;
+		comma = take(p, CEL_TOKEN_COMMA);
 		if (!comma) break;
 	}
 	return expect(p, close, wanted);
@@ -103,7 +103,7 @@ static bool read_arg(struct parser *p) {
 }
 
 static bool read_element(struct parser *p) {
-	bool optional = accept(p, CEL_TOKEN_QUESTION);
+	bool optional = take(p, CEL_TOKEN_QUESTION);
 	return push(p, (struct cel_item){.value = parse_expr(p), .optional = optional});
 }
 
@@ -115,7 +115,7 @@ static bool read_value(struct parser *p, struct cel_item item) {
 }
 
 static bool read_entry(struct parser *p) {
-	struct cel_item item = {.optional = accept(p, CEL_TOKEN_QUESTION)};
+	struct cel_item item = {.optional = take(p, CEL_TOKEN_QUESTION)};
 	item.key = parse_expr(p);
 	return read_value(p, item);
 }
@@ -134,7 +134,7 @@ static bool read_field_name(struct parser *p, struct slice *out) {
 }
 
 static bool read_field(struct parser *p) {
-	struct cel_item item = {.optional = accept(p, CEL_TOKEN_QUESTION)};
+	struct cel_item item = {.optional = take(p, CEL_TOKEN_QUESTION)};
 	return read_field_name(p, &item.field) && read_value(p, item);
 }
 
@@ -206,7 +206,7 @@ static const struct cel_expr *parse_literal(struct parser *p, uint32_t at, bool 
 static const struct cel_expr *parse_name(struct parser *p, bool *name) {
 	struct cel_token token = p->token;
 	struct slice text = token.text;
-	if (accept(p, CEL_TOKEN_DOT)) {
+	if (take(p, CEL_TOKEN_DOT)) {
 		token = p->token;
 		/* ".x" as one word, also where a space is between. */
 		char *rooted = arena_alloc(p->tree.arena, token.text.len + 1);
@@ -291,7 +291,7 @@ static const struct cel_expr *parse_select(struct parser *p, const struct cel_ex
 	uint32_t at = p->token.at;
 	advance(p);
 	uint32_t field_at = p->token.at;
-	bool optional = accept(p, CEL_TOKEN_QUESTION);
+	bool optional = take(p, CEL_TOKEN_QUESTION);
 	bool word = p->token.kind == CEL_TOKEN_IDENT;
 	struct slice field;
 	*name = *name && word && !optional;
@@ -309,7 +309,7 @@ static const struct cel_expr *parse_select(struct parser *p, const struct cel_ex
 static const struct cel_expr *parse_index(struct parser *p, const struct cel_expr *operand) {
 	uint32_t at = p->token.at;
 	advance(p);
-	const char *function = accept(p, CEL_TOKEN_QUESTION) ? "_[?_]" : "_[_]";
+	const char *function = take(p, CEL_TOKEN_QUESTION) ? "_[?_]" : "_[_]";
 	const struct cel_expr *index = parse_expr(p);
 	if (!index || !expect(p, CEL_TOKEN_BRACKET_CLOSE, "']'")) return NULL;
 	return CEL_TREE_CALL(&p->tree, at, function, NULL, operand, index);
@@ -351,7 +351,7 @@ static const struct cel_expr *parse_unary(struct parser *p) {
 		return parse_member(p);
 	uint32_t at = p->token.at;
 	bool odd = false;
-	while (accept(p, sign)) odd = !odd;
+	while (take(p, sign)) odd = !odd;
 	const struct cel_expr *e = parse_member(p);
 	if (!odd) return e;
 	return CEL_TREE_CALL(&p->tree, at, sign == CEL_TOKEN_NOT ? "!_" : "-_", NULL, e);
@@ -410,7 +410,7 @@ static const struct cel_expr *parse_chain(struct parser *p, enum cel_token_kind 
 	uint32_t at = p->token.at;
 	while (push(p, (struct cel_item){.at = at, .value = term(p)})) {
 		at = p->token.at;
-		if (!accept(p, sign)) break;
+		if (!take(p, sign)) break;
 	}
 	const struct cel_expr *e =
 		p->tree.error ? NULL : balance(p, function, base, p->pending_count - 1);
