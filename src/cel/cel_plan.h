@@ -70,6 +70,7 @@ struct cel_callee {
 	bool receiver; /* the target is the first argument */
 	uint32_t arg_count;
 };
+void cel_plan_callee(struct cel_planner *p, const struct cel_expr *e, struct cel_callee *c);
 struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_callee *callee,
                                    const struct cel_planned *args, const struct cel_type *type);
 

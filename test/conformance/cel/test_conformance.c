@@ -45,6 +45,12 @@ static const char *field(const struct trial *t, const char *name) {
 	return text ? text : "";
 }
 
+/* May have a NUL inside. */
+static struct slice source_of(const struct trial *t) {
+	const json_t *expr = json_object_get(t->json, "expr");
+	return slice_of(json_string_value(expr), json_string_length(expr));
+}
+
 static void must(enum err e) {
 	if (e) abort();
 }
@@ -155,7 +161,7 @@ static bool trial_run(struct trial *t) {
 	declare_bound(t);
 	must(cel_env_container(t->env, slice_str(field(t, "container"))));
 	enum err e =
-		cel_compile(t->env, slice_str(field(t, "expr")), &options, &t->issues, &t->program);
+		cel_compile(t->env, source_of(t), &options, &t->issues, &t->program);
 	if (e) {
 		if (t->issues.count) return got(t, t->issues.items[0].text);
 		return got(t, err_name(e));
@@ -217,7 +223,7 @@ int main(int argc, char **argv) {
 	size_t room = 0;
 	if (!lines) return SKIPPED;
 	while (getline(&line, &room, lines) > 0) {
-		json_t *test = json_loads(line, JSON_ALLOW_NUL, NULL);
+		json_t *test = json_loads(line, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
 		struct suite *suite = suite_of(test);
 		bool ours = json_is_false(json_object_get(test, "messages"));
 		if (!test || (ours && !suite)) abort();
