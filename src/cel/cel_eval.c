@@ -112,28 +112,34 @@ static void select_optional(const struct cel_value *of, const struct cel_value *
 	}
 }
 
+/* Read in place where it is a variable. */
+static inline const struct cel_value *select_from(const struct cel_select *s, struct cel_run *r,
+                                                  struct cel_value *room) {
+	if (!s->operand) return &r->places[s->place][s->index];
+	cel_eval_node(s->operand, r, room);
+	return room;
+}
+
 static void eval_select(const struct cel_node *n, struct cel_run *r, struct cel_value *out) {
 	const struct cel_select *s = (const struct cel_select *)n;
-	struct cel_value of;
-	cel_eval_node(s->operand, r, &of);
-	if (of.kind == CEL_OPTIONAL)
-		select_optional(&of, &s->key, r, out);
-	else if (of.kind != CEL_MAP)
-		*out = cel_error(cel_fault_kind(&of));
-	else if (!map_find(of.map, &s->key, out))
+	struct cel_value room;
+	const struct cel_value *of = select_from(s, r, &room);
+	if (of->kind == CEL_OPTIONAL)
+		select_optional(of, &s->key, r, out);
+	else if (of->kind != CEL_MAP)
+		*out = cel_error(cel_fault_kind(of));
+	else if (!map_find(of->map, &s->key, out))
 		*out = cel_error(CEL_FAULT_NO_KEY);
 }
 
 static int test_has(const struct cel_node *n, struct cel_run *r) {
 	const struct cel_select *s = (const struct cel_select *)n;
-	struct cel_value of;
-	cel_eval_node(s->operand, r, &of);
-	if (of.kind == CEL_OPTIONAL) {
-		if (!of.optional) return 0;
-		of = *of.optional;
-	}
-	if (of.kind != CEL_MAP) return cel_fail(r, cel_fault_kind(&of));
-	return map_find(of.map, &s->key, &of);
+	struct cel_value room;
+	const struct cel_value *of = select_from(s, r, &room);
+	if (of->kind == CEL_OPTIONAL && !of->optional) return 0;
+	if (of->kind == CEL_OPTIONAL) of = of->optional;
+	if (of->kind != CEL_MAP) return cel_fail(r, cel_fault_kind(of));
+	return map_find(of->map, &s->key, &room);
 }
 
 const struct cel_node cel_node_select = {cel_test_eval, eval_select};

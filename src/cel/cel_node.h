@@ -96,8 +96,9 @@ extern const struct cel_node cel_node_present; /* has(): the slot was filled */
 /* operand.key, operand["key"], has(operand.key) */
 struct cel_select {
 	struct cel_node node;
-	const struct cel_node *operand;
-	struct cel_value key; /* STRING */
+	uint32_t place, index;          /* the variable, where `operand` is NULL */
+	const struct cel_node *operand; /* the expression */
+	struct cel_value key;           /* STRING */
 };
 extern const struct cel_node cel_node_select, cel_node_has;
 

@@ -155,6 +155,16 @@ static struct cel_planned plan_local(struct cel_planner *p, const struct cel_sco
 	return plan_read(p, &cel_node_read, CEL_PLACE_LOCAL, s->local, type);
 }
 
+bool cel_plan_operand(const struct cel_planned *operand, uint32_t *place, uint32_t *index,
+                      const struct cel_node **node) {
+	const struct cel_read *read = (const struct cel_read *)operand->node;
+	bool in_place = operand->node->eval == cel_node_read.eval;
+	*node = in_place ? NULL : operand->node;
+	*place = in_place ? read->place : 0;
+	*index = in_place ? read->index : 0;
+	return in_place;
+}
+
 /* What a name of the environment stands for. */
 static struct cel_planned plan_name(struct cel_planner *p, const struct cel_name *name,
                                     const struct cel_type *type) {
@@ -213,18 +223,25 @@ static bool names_variable(struct cel_planner *p, const struct cel_expr *e, stru
 	return cel_env_find(p->env, slice_of(text, len + 1 + field.len), name);
 }
 
-static struct cel_planned plan_field(struct cel_planner *p, const struct cel_expr *e) {
-	struct cel_planned planned = cel_planned_new(e->type);
-	struct cel_planned operand = cel_plan(p, e->select.operand);
-	const struct cel_node *functions = e->select.test ? &cel_node_has : &cel_node_select;
+struct cel_planned cel_plan_key(struct cel_planner *p, const struct cel_node *functions,
+                                const struct cel_planned *operand, struct slice key,
+                                const struct cel_type *type) {
+	struct cel_planned planned = cel_planned_new(type);
 	struct cel_select *n = cel_plan_node(p, functions, sizeof *n);
-	struct slice field = arena_copy(&p->program->arena, e->select.field);
-	if (!n || !operand.node || (!field.ptr && e->select.field.len)) return planned;
-	n->operand = operand.node;
-	n->key = cel_string(field);
+	if (!n) return planned;
+	cel_plan_operand(operand, &n->place, &n->index, &n->operand);
+	n->key = cel_string(key);
 	planned.node = &n->node;
-	cel_planned_add(&planned, &operand);
+	cel_planned_add(&planned, operand);
 	return cel_plan_folded(p, planned);
+}
+
+static struct cel_planned plan_field(struct cel_planner *p, const struct cel_expr *e) {
+	struct cel_planned operand = cel_plan(p, e->select.operand);
+	struct slice field = arena_copy(&p->program->arena, e->select.field);
+	if (!operand.node || field.len != e->select.field.len) return (struct cel_planned){0};
+	return cel_plan_key(p, e->select.test ? &cel_node_has : &cel_node_select, &operand, field,
+	                    e->type);
 }
 
 static struct cel_planned plan_select(struct cel_planner *p, const struct cel_expr *e) {

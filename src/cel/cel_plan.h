@@ -54,6 +54,13 @@ struct cel_planned cel_planned_new(const struct cel_type *t);
 void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part);
 uint64_t cel_sum(uint64_t a, uint64_t b);     /* saturating */
 uint64_t cel_product(uint64_t a, uint64_t b); /* saturating */
+/* For nodes that read a variable in place and evaluate anything else: one or the other. */
+bool cel_plan_operand(const struct cel_planned *operand, uint32_t *place, uint32_t *index,
+                      const struct cel_node **node);
+/* operand.key or has(operand.key). */
+struct cel_planned cel_plan_key(struct cel_planner *p, const struct cel_node *functions,
+                                const struct cel_planned *operand, struct slice key,
+                                const struct cel_type *type);
 /* Fills in the parts of a list or map, and adds them to `whole`. */
 bool cel_plan_parts(struct cel_planner *p, const struct cel_expr *e, struct cel_literal *out,
                     struct cel_planned *whole);

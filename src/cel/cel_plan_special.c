@@ -17,20 +17,13 @@ static struct pair pair_of(const struct cel_planned *args) {
 
 /* --- probes ------------------------------------------------------------------------------------ */
 
-/* The node reads a variable in place and evaluates anything else. */
 static struct cel_probe *probe_new(struct cel_planner *p, enum cel_probe_kind kind,
                                    const struct cel_planned *operand, const struct cel_value *v) {
-	bool in_place = operand->node->eval == cel_node_read.eval;
-	struct cel_probe *n = cel_plan_node(p, &cel_node_probe[kind][!in_place], sizeof *n);
+	struct cel_probe *n = cel_plan_node(p, &cel_node_probe[kind][0], sizeof *n);
 	if (!n) return NULL;
 	n->constant = *v;
-	if (!in_place) {
-		n->operand = operand->node;
-		return n;
-	}
-	const struct cel_read *read = (const struct cel_read *)operand->node;
-	n->place = read->place;
-	n->index = read->index;
+	bool in_place = cel_plan_operand(operand, &n->place, &n->index, &n->operand);
+	n->node = cel_node_probe[kind][!in_place];
 	return n;
 }
 
@@ -163,15 +156,7 @@ static bool plan_index(struct cel_planner *p, const struct cel_planned *args,
                        struct cel_planned *out) {
 	const struct cel_value *key = cel_plan_constant(&args[1]);
 	if (!key || key->kind != CEL_STRING) return false;
-	struct cel_planned whole = cel_planned_new(NULL);
-	struct cel_select *n = cel_plan_node(p, &cel_node_select, sizeof *n);
-	cel_planned_add(&whole, &args[0]);
-	if (n) {
-		n->operand = args[0].node;
-		n->key = *key;
-		whole.node = &n->node;
-	}
-	*out = cel_plan_folded(p, whole);
+	*out = cel_plan_key(p, &cel_node_select, &args[0], cel_slice(key), NULL);
 	return true;
 }
 
