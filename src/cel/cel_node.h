@@ -12,8 +12,9 @@
 #include "cel/cel.h"
 
 enum {
-	CEL_LOCALS_MAX = 256, /* variables of macros that are alive at once */
-	CEL_ARGS_MAX = 8,     /* of one call */
+	CEL_LOCALS_MAX = 256,    /* variables of macros that are alive at once */
+	CEL_ARGS_MAX = 8,        /* of one call */
+	CEL_WALKED_PER_UNIT = 8, /* entries of a map that cost one unit to look at */
 };
 
 /* Where a variable is read from. */

@@ -233,6 +233,7 @@ struct cel_planned cel_plan_key(struct cel_planner *p, const struct cel_node *fu
 	n->key = cel_string(key);
 	planned.node = &n->node;
 	cel_planned_add(&planned, operand);
+	planned.cost = cel_sum(planned.cost, operand->count / CEL_WALKED_PER_UNIT);
 	return cel_plan_folded(p, planned);
 }
 
