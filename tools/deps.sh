@@ -8,6 +8,9 @@ build="gcc g++ clang meson ninja-build pkg-config libuv1-dev liblmdb-dev libssl-
 libjansson-dev libyaml-dev libre2-dev libcmocka-dev libclang-rt-14-dev tzdata python3 python3-pytest
 python3-requests iso-codes curl wrk git iproute2 procps"
 bench="redis-server redis-tools nginx"
+# Only for the suites of tools/cel_spec.sh; a node from elsewhere does as well, and Debian's npm
+# would not go with it.
+command -v node >/dev/null && command -v npm >/dev/null || build="$build nodejs npm"
 
 case "${1:-build}" in
 build) wanted=$build ;;
