@@ -50,9 +50,10 @@ static enum err plan_tree(struct cel_program *p, const struct cel_env *e,
 static enum err compile_in(struct arena *tree, struct cel_program *p, const struct cel_env *e,
                            struct slice source, const struct cel_options *o,
                            struct cel_issues *issues) {
-	struct cel_expr *root;
+	const struct cel_expr *root;
 	const struct cel_type *type = &cel_type_dyn;
-	enum err err = cel_parse(tree, source, issues, &root);
+	enum err err = cel_parse(tree, source, o->suite_macros ? CEL_MACROS_SUITE : CEL_MACROS_ALL,
+	                         issues, &root);
 	if (err) return err;
 	if (!o->unchecked) err = cel_check(e, tree, source, o->expected, issues, root, &type);
 	if (err) return err;

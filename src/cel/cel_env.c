@@ -132,7 +132,6 @@ static enum err add_types(struct cel_env *e) {
 		{"bool", &cel_type_bool},
 		{"bytes", &cel_type_bytes},
 		{"double", &cel_type_double},
-		{"dyn", &cel_type_dyn},
 		{"google.protobuf.Duration", &cel_type_duration},
 		{"google.protobuf.Timestamp", &cel_type_timestamp},
 		{"int", &cel_type_int},
@@ -219,6 +218,10 @@ static void *find_in(const struct map *m, struct slice container, struct slice n
 
 const struct cel_name *cel_env_find(const struct cel_env *e, struct slice name) {
 	return find_in(&e->names, e->container, name);
+}
+
+const struct cel_name *cel_env_find_full(const struct cel_env *e, struct slice full) {
+	return map_get(&e->names, full);
 }
 
 const struct cel_group *cel_env_group(const struct cel_env *e, struct slice function) {

@@ -181,46 +181,35 @@ static struct cel_planned plan_unknown(struct cel_planner *p) {
 static struct cel_planned plan_ident(struct cel_planner *p, const struct cel_expr *e) {
 	const struct cel_scope *local = scope_find(p, e->ident);
 	if (local) return plan_local(p, local, e->type);
-	struct cel_name name;
-	if (!cel_env_find(p->env, e->reference.len ? e->reference : e->ident, &name))
-		return plan_unknown(p);
-	return plan_name(p, &name, e->type);
+	const struct cel_name *name = e->reference.len ? cel_env_find_full(p->env, e->reference)
+	                                               : cel_env_find(p->env, e->ident);
+	return name ? plan_name(p, name, e->type) : plan_unknown(p);
 }
 
 /* --- fields ------------------------------------------------------------------------------------------- */
 
-enum { NAME_BYTES = 512 };
-
-/* "a.b.c" of a chain of selects over an identifier that is no local. 0: it is none. */
-static size_t qualified_name(const struct cel_planner *p, const struct cel_expr *e,
-                             char out[NAME_BYTES]) {
-	struct slice part = e->kind == CEL_EXPR_IDENT ? e->ident : e->select.field;
-	size_t len = 0;
-	if (e->kind == CEL_EXPR_IDENT) {
-		if (scope_find(p, e->ident)) return 0;
-	} else {
-		if (e->kind != CEL_EXPR_SELECT || e->select.test) return 0;
-		len = qualified_name(p, e->select.operand, out);
-		if (len == 0 || len == NAME_BYTES) return 0;
-		out[len++] = '.';
-	}
-	if (part.len > NAME_BYTES - len) return 0;
-	memcpy(out + len, part.ptr, part.len);
-	return len + part.len;
+struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
+                                struct slice last, char room[CEL_NAME_BYTES]) {
+	const struct slice none = {0};
+	struct slice first = e->kind == CEL_EXPR_IDENT ? e->ident : none;
+	if (e->kind == CEL_EXPR_SELECT && !e->select.test)
+		first = cel_plan_qualified(p, e->select.operand, e->select.field, room);
+	if (first.len == 0 || first.len + 1 + last.len > CEL_NAME_BYTES) return none;
+	if (e->kind == CEL_EXPR_IDENT && scope_find(p, e->ident)) return none;
+	memmove(room, first.ptr, first.len);
+	room[first.len] = '.';
+	memcpy(room + first.len + 1, last.ptr, last.len);
+	return slice_of(room, first.len + 1 + last.len);
 }
 
 /* The longest prefix of a chain that is a declared name wins (langdef.md, "Name Resolution"):
  * chains are planned from their end, so the longest is asked first. */
-static bool names_variable(struct cel_planner *p, const struct cel_expr *e, struct cel_name *name) {
-	if (e->reference.len) return cel_env_find(p->env, e->reference, name);
-	if (e->type) return false;
-	char text[NAME_BYTES];
-	size_t len = qualified_name(p, e->select.operand, text);
-	struct slice field = e->select.field;
-	if (len == 0 || len + 1 + field.len > NAME_BYTES) return false;
-	text[len] = '.';
-	memcpy(text + len + 1, field.ptr, field.len);
-	return cel_env_find(p->env, slice_of(text, len + 1 + field.len), name);
+static const struct cel_name *names_variable(struct cel_planner *p, const struct cel_expr *e) {
+	char room[CEL_NAME_BYTES];
+	if (e->reference.len) return cel_env_find_full(p->env, e->reference);
+	if (e->type) return NULL;
+	struct slice name = cel_plan_qualified(p, e->select.operand, e->select.field, room);
+	return name.len ? cel_env_find(p->env, name) : NULL;
 }
 
 struct cel_planned cel_plan_key(struct cel_planner *p, const struct cel_node *functions,
@@ -246,12 +235,12 @@ static struct cel_planned plan_field(struct cel_planner *p, const struct cel_exp
 }
 
 static struct cel_planned plan_select(struct cel_planner *p, const struct cel_expr *e) {
-	struct cel_name name;
-	if (!names_variable(p, e, &name)) return plan_field(p, e);
-	if (!e->select.test) return plan_name(p, &name, e->type);
+	const struct cel_name *name = names_variable(p, e);
+	if (!name) return plan_field(p, e);
+	if (!e->select.test) return plan_name(p, name, e->type);
 	struct cel_value there = cel_bool(true);
-	if (name.constant) return cel_plan_value(p, &there);
-	return plan_slot(p, &cel_node_present, name.slot, e->type);
+	if (name->constant) return cel_plan_value(p, &there);
+	return plan_slot(p, &cel_node_present, name->slot, e->type);
 }
 
 /* --- literals ------------------------------------------------------------------------------------------- */

@@ -54,6 +54,10 @@ struct cel_planned cel_planned_new(const struct cel_type *t);
 void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part);
 uint64_t cel_sum(uint64_t a, uint64_t b);     /* saturating */
 uint64_t cel_product(uint64_t a, uint64_t b); /* saturating */
+/* "a.b.last" of a chain of fields "a.b" whose first is no local; else empty. In `room`. */
+enum { CEL_NAME_BYTES = 512 };
+struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
+                                struct slice last, char room[CEL_NAME_BYTES]);
 /* For nodes that read a variable in place and evaluate anything else: one or the other. */
 bool cel_plan_operand(const struct cel_planned *operand, uint32_t *place, uint32_t *index,
                       const struct cel_node **node);
@@ -77,7 +81,6 @@ struct cel_callee {
 	bool receiver; /* the target is the first argument */
 	uint32_t arg_count;
 };
-void cel_plan_callee(struct cel_planner *p, const struct cel_expr *e, struct cel_callee *c);
 struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_callee *callee,
                                    const struct cel_planned *args, const struct cel_type *type);
 

@@ -206,15 +206,33 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
 	return cel_plan_folded(p, whole);
 }
 
-/* A target that is the first part of a function's name, "math" of math.abs(x), is no argument. */
-static struct cel_callee callee_of(struct cel_planner *p, const struct cel_expr *e) {
+/* Where nothing was checked: a target that is the first part of a function's name, "math" of
+ * math.abs(x), is no argument. */
+static void callee_find(const struct cel_planner *p, const struct cel_expr *e,
+                        struct cel_callee *c) {
+	char room[CEL_NAME_BYTES];
+	const struct cel_group *g = NULL;
+	if (c->receiver) {
+		struct slice name = cel_plan_qualified(p, e->call.target, e->call.function, room);
+		if (name.len) g = cel_env_group(p->env, name);
+		c->receiver = !g;
+	}
+	if (!g) g = cel_env_group(p->env, e->call.function);
+	if (!g) return;
+	c->overloads = g->overloads;
+	c->count = g->count;
+}
+
+static struct cel_callee callee_of(const struct cel_planner *p, const struct cel_expr *e) {
 	struct cel_callee c = {.function = e->call.function,
 	                       .overloads = e->overloads,
 	                       .count = e->overload_count,
 	                       .receiver = e->call.target != NULL,
 	                       .arg_count = e->call.arg_count};
-	if (!e->overload_count) cel_plan_callee(p, e, &c);
-	if (c.count && c.receiver) c.receiver = cel_env_signature(p->env, c.overloads[0])->receiver;
+	if (e->overload_count)
+		c.receiver = cel_env_signature(p->env, e->overloads[0])->receiver;
+	else
+		callee_find(p, e, &c);
 	c.arg_count += c.receiver;
 	return c;
 }

@@ -156,12 +156,11 @@ static bool check_value(struct trial *t) {
 static bool trial_run(struct trial *t) {
 	bool unchecked = json_is_true(json_object_get(t->json, "disableCheck"));
 	bool check_only = json_is_true(json_object_get(t->json, "checkOnly"));
-	struct cel_options options = {.unchecked = unchecked};
+	struct cel_options options = {.unchecked = unchecked, .suite_macros = true};
 	declare_all(t);
 	declare_bound(t);
 	must(cel_env_container(t->env, slice_str(field(t, "container"))));
-	enum err e =
-		cel_compile(t->env, source_of(t), &options, &t->issues, &t->program);
+	enum err e = cel_compile(t->env, source_of(t), &options, &t->issues, &t->program);
 	if (e) {
 		if (t->issues.count) return got(t, t->issues.items[0].text);
 		return got(t, err_name(e));
