@@ -10,6 +10,7 @@ enum {
 	TREE_BYTES_MAX = 64 << 20, /* of CEL_NODES_MAX nodes and their types */
 	PROGRAM_BYTES_MAX = 64 << 20,
 	FOLD_COST_MAX = 100000, /* for evaluating what is constant */
+	MEASURES_MAX = 1000000, /* parts of constants, for the bound of the cost */
 };
 
 /* What a program costs at most is a promise about its caller's time: said with numbers. */
@@ -30,7 +31,10 @@ static enum err check_cost(const struct cel_program *p, struct slice source,
 static enum err plan_tree(struct cel_program *p, const struct cel_env *e,
                           const struct cel_expr *tree, struct slice source,
                           struct cel_issues *issues) {
-	struct cel_planner planner = {.env = e, .program = p, .fold_cost_left = FOLD_COST_MAX};
+	struct cel_planner planner = {.env = e,
+	                              .program = p,
+	                              .fold_cost_left = FOLD_COST_MAX,
+	                              .measures_left = MEASURES_MAX};
 	p->zones = cel_env_zones_of(e);
 	struct cel_planned planned = cel_plan(&planner, tree);
 	if (planner.too_many) {

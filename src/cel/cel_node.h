@@ -155,8 +155,8 @@ extern const struct cel_node cel_node_probe[CEL_PROBE_COUNT][2];
 
 /* Membership as "in" means it. NULL: no memory. The values are borrowed. */
 const struct cel_set *cel_set_make(struct arena *a, const struct cel_list *values);
-bool cel_set_has(const struct cel_set *s, const struct cel_value *v);
-const struct cel_list *cel_set_values(const struct cel_set *s);
+/* 1, 0; -1: over the cost. */
+int cel_set_has(const struct cel_set *s, struct cel_call *c, const struct cel_value *v);
 
 /* --- calls and literals ------------------------------------------------------------------------ */
 

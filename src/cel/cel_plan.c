@@ -13,22 +13,25 @@ uint64_t cel_product(uint64_t a, uint64_t b) {
 	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
+/* Two maps are compared by looking up each key; one without `find` walks for it. */
+static uint64_t map_units(uint64_t count, uint64_t entry_units, bool walked) {
+	return cel_product(count, cel_sum(entry_units, walked ? 2 + count : 2));
+}
+
 static uint64_t type_units(const struct cel_type *t, int depth) {
-	const uint64_t text = CEL_TEXT_ASSUMED / CEL_TEXT_PER_UNIT + 1;
+	const uint64_t text = CEL_TEXT_ASSUMED / CEL_TEXT_PER_UNIT + 1, count = CEL_COUNT_ASSUMED;
 	if (depth > CEL_NESTING_MAX) return UINT64_MAX;
 	switch (t ? t->kind : CEL_TYPE_DYN) {
 	case CEL_TYPE_STRING:
 	case CEL_TYPE_BYTES: return text;
-	case CEL_TYPE_LIST:
+	case CEL_TYPE_LIST: return cel_product(count, 1 + type_units(t->params[0], depth + 1));
 	case CEL_TYPE_MAP: {
-		uint64_t units = 1;
-		for (int i = 0; i < t->param_count; i++)
-			units = cel_sum(units, type_units(t->params[i], depth + 1));
-		return cel_product(CEL_COUNT_ASSUMED, units);
+		uint64_t key = type_units(t->params[0], depth + 1);
+		return map_units(count, cel_sum(key, type_units(t->params[1], depth + 1)), true);
 	}
 	case CEL_TYPE_DYN:
 	case CEL_TYPE_PARAM:
-	case CEL_TYPE_OPAQUE: return CEL_COUNT_ASSUMED * (text + 1); /* a list of texts */
+	case CEL_TYPE_OPAQUE: return map_units(count, 2 * text, true); /* a map of texts */
 	default: return 1;
 	}
 }
@@ -48,22 +51,35 @@ void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part) 
 	whole->reads_slots |= part->reads_slots;
 }
 
-static uint64_t value_units(const struct cel_value *v, int depth) {
+static uint64_t value_units(struct cel_planner *p, const struct cel_value *v);
+
+static uint64_t list_units(struct cel_planner *p, const struct cel_list *l) {
 	uint64_t units = 1;
-	if (depth > CEL_NESTING_MAX) return UINT64_MAX;
+	for (uint32_t i = 0; i < l->count && units != UINT64_MAX; i++)
+		units = cel_sum(units, cel_sum(1, value_units(p, &l->items[i])));
+	return units;
+}
+
+static uint64_t entries_units(struct cel_planner *p, const struct cel_map *m) {
+	uint64_t units = map_units(m->count, 0, !m->find);
+	for (uint32_t i = 0; m->entries && i < m->count && units != UINT64_MAX; i++) {
+		units = cel_sum(units, value_units(p, &m->entries[i].key));
+		units = cel_sum(units, value_units(p, &m->entries[i].value));
+	}
+	return units;
+}
+
+/* Constants may share their parts, so that walking one takes far longer than writing it did: not
+ * all are measured. */
+static uint64_t value_units(struct cel_planner *p, const struct cel_value *v) {
+	if (p->measures_left == 0) return UINT64_MAX;
+	p->measures_left--;
 	switch (v->kind) {
 	case CEL_STRING:
 	case CEL_BYTES: return 1 + v->extra / CEL_TEXT_PER_UNIT;
-	case CEL_LIST:
-		for (uint32_t i = 0; i < v->list->count; i++)
-			units = cel_sum(units, 1 + value_units(&v->list->items[i], depth + 1));
-		return units;
-	case CEL_MAP:
-		for (uint32_t i = 0; v->map->entries && i < v->map->count; i++) {
-			units = cel_sum(units, 1 + value_units(&v->map->entries[i].key, depth + 1));
-			units = cel_sum(units, value_units(&v->map->entries[i].value, depth + 1));
-		}
-		return units;
+	case CEL_LIST: return list_units(p, v->list);
+	case CEL_MAP: return entries_units(p, v->map);
+	case CEL_OPTIONAL: return v->optional ? cel_sum(1, value_units(p, v->optional)) : 1;
 	default: return 1;
 	}
 }
@@ -87,7 +103,7 @@ struct cel_planned cel_plan_value(struct cel_planner *p, const struct cel_value 
 	if (n) n->value = *v;
 	planned.node = n ? &n->node : NULL;
 	planned.count = value_count(v);
-	planned.units = value_units(v, 0);
+	planned.units = value_units(p, v);
 	return planned;
 }
 

@@ -34,6 +34,7 @@ struct cel_planner {
 	const struct cel_scope *scope;
 	uint32_t local_count;
 	uint64_t fold_cost_left; /* for evaluating constant expressions now */
+	uint64_t measures_left;  /* parts of constants that may still be measured */
 	bool too_many;           /* locals or arguments; no node was made */
 };
 

@@ -69,18 +69,15 @@ static bool walk_texts(const struct cel_list *values, const struct cel_value *v)
 	return false;
 }
 
-static bool walk_any(const struct cel_list *values, const struct cel_value *v) {
-	for (uint32_t i = 0; i < values->count; i++)
-		if (cel_equal(&values->items[i], v)) return true;
-	return false;
+static int walk_any(struct cel_call *c, const struct cel_list *values, const struct cel_value *v) {
+	int same = 0;
+	for (uint32_t i = 0; i < values->count && same == 0; i++)
+		same = cel_equal_charged(c, &values->items[i], v);
+	return same;
 }
 
-bool cel_set_has(const struct cel_set *s, const struct cel_value *v) {
+int cel_set_has(const struct cel_set *s, struct cel_call *c, const struct cel_value *v) {
 	if (s->kind == v->kind && s->mask) return *place_of(s, v) != 0;
 	if (s->kind == CEL_STRING) return v->kind == CEL_STRING && walk_texts(s->values, v);
-	return walk_any(s->values, v);
-}
-
-const struct cel_list *cel_set_values(const struct cel_set *s) {
-	return s->values;
+	return walk_any(c, s->values, v);
 }
