@@ -115,19 +115,22 @@ static void adorn(struct writer *w, const struct cel_expr *e) {
 	if (w->adorn != TREE_TYPES) return;
 	text(w, "~");
 	if (!w->error) w->error = cel_type_print(e->type, w->out);
-	if (e->reference.len) text(w, "^");
-	slice(w, e->reference);
+	if (e->reference.len && e->kind != CEL_EXPR_CALL) {
+		text(w, "^");
+		slice(w, e->reference);
+	}
 	overloads(w, e);
 }
 
 /* --- nodes ----------------------------------------------------------------------------------------- */
 
 static void call(struct writer *w, const struct cel_expr *e) {
-	if (e->call.target) {
+	bool renamed = w->adorn == TREE_TYPES && e->reference.len;
+	if (e->call.target && !renamed) {
 		node(w, e->call.target);
 		text(w, ".");
 	}
-	slice(w, e->call.function);
+	slice(w, renamed ? e->reference : e->call.function);
 	text(w, "(");
 	for (uint32_t i = 0; i < e->call.arg_count; i++) {
 		if (i == 0) {
