@@ -142,7 +142,6 @@ static enum err add_types(struct cel_env *e) {
 		{"bool", &cel_type_bool},
 		{"bytes", &cel_type_bytes},
 		{"double", &cel_type_double},
-		{"dyn", &cel_type_dyn},
 		{"google.protobuf.Duration", &cel_type_duration},
 		{"google.protobuf.Timestamp", &cel_type_timestamp},
 		{"int", &cel_type_int},
