@@ -63,12 +63,19 @@ static void to_string(struct cel_call *c, const struct cel_value *args, struct c
 /* --- addresses --------------------------------------------------------------------------------------- */
 
 /* Networks that have a name. */
-static const struct cel_net unspecified_4 = {{0}, 4, 32}, unspecified_6 = {{0}, 6, 128},
-			    loopback_4 = {{127}, 4, 8}, loopback_6 = {{[15] = 1}, 6, 128},
-			    link_local_4 = {{169, 254}, 4, 16},
-			    link_local_6 = {{0xfe, 0x80}, 6, 10}, multicast_4 = {{224}, 4, 4},
-			    multicast_6 = {{0xff}, 6, 8}, link_multicast_4 = {{224}, 4, 24},
-			    broadcast_4 = {{255, 255, 255, 255}, 4, 32};
+/* clang-format off */
+static const struct cel_net
+	unspecified_4    = {{0}, 4, 32},
+	unspecified_6    = {{0}, 6, 128},
+	loopback_4       = {{127}, 4, 8},
+	loopback_6       = {{[15] = 1}, 6, 128},
+	link_local_4     = {{169, 254}, 4, 16},
+	link_local_6     = {{0xfe, 0x80}, 6, 10},
+	multicast_4      = {{224}, 4, 4},
+	multicast_6      = {{0xff}, 6, 8},
+	link_multicast_4 = {{224}, 4, 24},
+	broadcast_4      = {{255, 255, 255, 255}, 4, 32};
+/* clang-format on */
 
 static bool in_either(const struct cel_net *n, const struct cel_net *a, const struct cel_net *b) {
 	return cel_net_contains(a, n) || cel_net_contains(b, n);
