@@ -143,6 +143,9 @@ static bool less_specific(struct cel_unifier *u, const struct cel_type *a,
 
 const struct cel_type *cel_unify_general(struct cel_unifier *u, const struct cel_type *a,
                                          const struct cel_type *b) {
+	/* What fits null is nullable: it says more than null, and that says nothing of it. */
+	if (a->kind == CEL_TYPE_NULL || b->kind == CEL_TYPE_NULL)
+		return a->kind == CEL_TYPE_NULL ? b : a;
 	return less_specific(u, a, b) ? a : b;
 }
 

@@ -68,7 +68,10 @@ static void constant(struct writer *w, const struct cel_value *v) {
 		cel_double_print(v->d, number);
 		text(w, number);
 		break;
-	case CEL_BYTES: text(w, "b"); quoted(w, cel_slice(v), true); break;
+	case CEL_BYTES:
+		text(w, "b");
+		quoted(w, cel_slice(v), true);
+		break;
 	default: quoted(w, cel_slice(v), false); break;
 	}
 }
@@ -77,9 +80,9 @@ static void constant(struct writer *w, const struct cel_value *v) {
 
 static const char *kind_name(const struct cel_expr *e) {
 	static const char *const exprs[] = {
-		[CEL_EXPR_IDENT] = "Expr_IdentExpr", [CEL_EXPR_SELECT] = "Expr_SelectExpr",
-		[CEL_EXPR_CALL] = "Expr_CallExpr",   [CEL_EXPR_LIST] = "Expr_ListExpr",
-		[CEL_EXPR_MAP] = "Expr_StructExpr",  [CEL_EXPR_STRUCT] = "Expr_StructExpr",
+		[CEL_EXPR_IDENT] = "Expr_IdentExpr",        [CEL_EXPR_SELECT] = "Expr_SelectExpr",
+		[CEL_EXPR_CALL] = "Expr_CallExpr",          [CEL_EXPR_LIST] = "Expr_ListExpr",
+		[CEL_EXPR_MAP] = "Expr_StructExpr",         [CEL_EXPR_STRUCT] = "Expr_StructExpr",
 		[CEL_EXPR_FOLD] = "Expr_ComprehensionExpr",
 	};
 	static const char *const constants[] = {
