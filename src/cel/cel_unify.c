@@ -143,9 +143,10 @@ static bool less_specific(struct cel_unifier *u, const struct cel_type *a,
 
 const struct cel_type *cel_unify_general(struct cel_unifier *u, const struct cel_type *a,
                                          const struct cel_type *b) {
-	/* What fits null is nullable: it says more than null, and that says nothing of it. */
-	if (a->kind == CEL_TYPE_NULL || b->kind == CEL_TYPE_NULL)
-		return a->kind == CEL_TYPE_NULL ? b : a;
+	/* What fits null says that already; null says nothing of what else it may be. */
+	if (a->kind == CEL_TYPE_NULL) return b;
+	if (b->kind == CEL_TYPE_NULL || a->kind == CEL_TYPE_WRAPPER) return a;
+	if (b->kind == CEL_TYPE_WRAPPER) return b;
 	return less_specific(u, a, b) ? a : b;
 }
 
