@@ -123,6 +123,16 @@ enum err cel_env_library(struct cel_env *e, const struct cel_library *l) {
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
+/* Never called, since they do not evaluate all they are given: here for their signatures. */
+static const struct cel_overload logic[] = {
+	{.id = "logical_and", .function = "_&&_", .signature = "(bool, bool) -> bool"},
+	{.id = "logical_or", .function = "_||_", .signature = "(bool, bool) -> bool"},
+	{.id = "conditional", .function = "_?_:_", .signature = "(bool, A, A) -> A"},
+	{.id = "not_strictly_false",
+         .function = "@not_strictly_false",
+         .signature = "(bool) -> bool"},
+};
+
 /* The types are values too: type(x) == list. */
 static enum err add_types(struct cel_env *e) {
 	static const struct {
@@ -160,7 +170,9 @@ struct cel_env *cel_env_new(void) {
 	arena_init(&e->arena, ENV_BYTES_MAX);
 	map_init(&e->names, seed);
 	map_init(&e->functions, seed);
+	const struct cel_library own = {"logic", logic, sizeof logic / sizeof *logic};
 	enum err err = add_types(e);
+	if (!err) err = cel_env_library(e, &own);
 	for (int i = 0; i < CEL_LIBRARIES && !err; i++) err = cel_env_library(e, cel_libraries[i]);
 	ASSERT(!err || err == ERR_NO_MEMORY);
 	if (!err) return e;

@@ -263,26 +263,15 @@ static const struct cel_expr *parse_primary(struct parser *p, bool *name) {
 
 /* --- members ------------------------------------------------------------------------------------------- */
 
-/* a.b.c as one word. */
-static struct slice dotted(struct parser *p, const struct cel_expr *e) {
-	size_t len = 0;
-	const struct cel_expr *at = e;
-	for (; at->kind == CEL_EXPR_SELECT; at = at->select.operand)
-		len += at->select.field.len + 1;
-	len += at->ident.len;
-	uint8_t *text = arena_alloc(p->tree.arena, len);
-	if (!text) {
-		cel_tree_no_memory(&p->tree);
-		return SLICE_LIT("");
-	}
-	size_t end = len;
-	for (at = e; at->kind == CEL_EXPR_SELECT; at = at->select.operand) {
-		end -= at->select.field.len;
-		memcpy(text + end, at->select.field.ptr, at->select.field.len);
-		text[--end] = '.';
-	}
-	memcpy(text, at->ident.ptr, at->ident.len);
-	return slice_of(text, len);
+/* At '{' after what can be its name. */
+static const struct cel_expr *parse_message(struct parser *p, const struct cel_expr *name) {
+	char text[CEL_NAME_MAX];
+	size_t len = cel_tree_name(name, text);
+	if (len == 0)
+		return cel_tree_fail(&p->tree, ERR_TOO_LARGE, name->at,
+		                     "the name of a message is longer than %d bytes", CEL_NAME_MAX);
+	struct slice kept = arena_copy(p->tree.arena, slice_of(text, len));
+	return kept.ptr ? parse_items(p, CEL_EXPR_STRUCT, kept) : cel_tree_no_memory(&p->tree);
 }
 
 /* At '.'. *name: as in parse_name, before and after. */
@@ -327,7 +316,7 @@ static const struct cel_expr *parse_member(struct parser *p) {
 			break;
 		case CEL_TOKEN_BRACE_OPEN:
 			if (!name) return e;
-			e = parse_items(p, CEL_EXPR_STRUCT, dotted(p, e));
+			e = parse_message(p, e);
 			name = false;
 			break;
 		default: return e;

@@ -20,17 +20,18 @@ static enum err add_param(struct arena *a, struct slice text, struct cel_signatu
 
 /* "int, A) -> bool": what follows the '('. */
 static enum err parse_params(struct arena *a, struct slice rest, struct cel_signature *s) {
-	enum err e = ERR_OK;
+	const struct slice arrow = SLICE_LIT(") -> ");
 	size_t end = type_end(rest);
-	while (!e && slice_trim(slice_of(rest.ptr, end)).len) {
-		e = add_param(a, slice_of(rest.ptr, end), s);
-		if (end == rest.len || rest.ptr[end] == ')') break;
-		rest = slice_of(rest.ptr + end + 1, rest.len - end - 1);
+	bool more = slice_trim(slice_of(rest.ptr, end)).len > 0;
+	while (more) {
+		enum err e = add_param(a, slice_of(rest.ptr, end), s);
+		if (e) return e;
+		more = end < rest.len && rest.ptr[end] == ',';
+		size_t taken = end + more;
+		rest = slice_of(rest.ptr + taken, rest.len - taken);
 		end = type_end(rest);
 	}
-	if (e) return e;
 	rest = slice_of(rest.ptr + end, rest.len - end);
-	const struct slice arrow = SLICE_LIT(") -> ");
 	if (!slice_starts(rest, arrow)) return ERR_INVALID;
 	return cel_type_parse(a, slice_of(rest.ptr + arrow.len, rest.len - arrow.len), &s->result);
 }

@@ -108,3 +108,18 @@ const struct cel_expr *cel_tree_fold(struct cel_tree *t, uint32_t at, const stru
 	if (e) e->fold = *fold;
 	return e;
 }
+
+size_t cel_tree_name(const struct cel_expr *e, char out[CEL_NAME_MAX]) {
+	size_t len = 0;
+	bool select = e->kind == CEL_EXPR_SELECT && !e->select.test;
+	if (!select && e->kind != CEL_EXPR_IDENT) return 0;
+	if (select) {
+		len = cel_tree_name(e->select.operand, out);
+		if (len == 0 || len == CEL_NAME_MAX) return 0;
+		out[len++] = '.';
+	}
+	struct slice part = select ? e->select.field : e->ident;
+	if (part.len > CEL_NAME_MAX - len) return 0;
+	memcpy(out + len, part.ptr, part.len);
+	return len + part.len;
+}

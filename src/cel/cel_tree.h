@@ -35,6 +35,10 @@ const struct cel_expr *cel_tree_call(struct cel_tree *t, uint32_t at, struct sli
                                      const struct cel_expr *const *args, size_t count);
 const struct cel_expr *cel_tree_fold(struct cel_tree *t, uint32_t at, const struct cel_fold *fold);
 
+/* "a.b.c" of selects over an identifier, without a NUL. 0: it is something else, or too long. */
+enum { CEL_NAME_MAX = 256 };
+size_t cel_tree_name(const struct cel_expr *e, char out[CEL_NAME_MAX]);
+
 /* cel_tree_call with a name and arguments written down. */
 #define CEL_TREE_CALL(t, at, function, target, ...)                                                \
 	cel_tree_call(t, at, slice_str(function), target,                                          \

@@ -68,7 +68,10 @@ static void constant(struct writer *w, const struct cel_value *v) {
 		cel_double_print(v->d, number);
 		text(w, number);
 		break;
-	case CEL_BYTES: text(w, "b"); quoted(w, cel_slice(v), true); break;
+	case CEL_BYTES:
+		text(w, "b");
+		quoted(w, cel_slice(v), true);
+		break;
 	default: quoted(w, cel_slice(v), false); break;
 	}
 }
@@ -77,9 +80,9 @@ static void constant(struct writer *w, const struct cel_value *v) {
 
 static const char *kind_name(const struct cel_expr *e) {
 	static const char *const exprs[] = {
-		[CEL_EXPR_IDENT] = "Expr_IdentExpr", [CEL_EXPR_SELECT] = "Expr_SelectExpr",
-		[CEL_EXPR_CALL] = "Expr_CallExpr",   [CEL_EXPR_LIST] = "Expr_ListExpr",
-		[CEL_EXPR_MAP] = "Expr_StructExpr",  [CEL_EXPR_STRUCT] = "Expr_StructExpr",
+		[CEL_EXPR_IDENT] = "Expr_IdentExpr",        [CEL_EXPR_SELECT] = "Expr_SelectExpr",
+		[CEL_EXPR_CALL] = "Expr_CallExpr",          [CEL_EXPR_LIST] = "Expr_ListExpr",
+		[CEL_EXPR_MAP] = "Expr_StructExpr",         [CEL_EXPR_STRUCT] = "Expr_StructExpr",
 		[CEL_EXPR_FOLD] = "Expr_ComprehensionExpr",
 	};
 	static const char *const constants[] = {
@@ -115,19 +118,22 @@ static void adorn(struct writer *w, const struct cel_expr *e) {
 	if (w->adorn != TREE_TYPES) return;
 	text(w, "~");
 	if (!w->error) w->error = cel_type_print(e->type, w->out);
-	if (e->reference.len) text(w, "^");
-	slice(w, e->reference);
+	if (e->reference.len && e->kind != CEL_EXPR_CALL) {
+		text(w, "^");
+		slice(w, e->reference);
+	}
 	overloads(w, e);
 }
 
 /* --- nodes ----------------------------------------------------------------------------------------- */
 
 static void call(struct writer *w, const struct cel_expr *e) {
-	if (e->call.target) {
+	bool renamed = w->adorn == TREE_TYPES && e->reference.len;
+	if (e->call.target && !renamed) {
 		node(w, e->call.target);
 		text(w, ".");
 	}
-	slice(w, e->call.function);
+	slice(w, renamed ? e->reference : e->call.function);
 	text(w, "(");
 	for (uint32_t i = 0; i < e->call.arg_count; i++) {
 		if (i == 0) {

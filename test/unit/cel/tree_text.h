@@ -4,6 +4,7 @@
 #include "cel/cel_ast.h"
 
 enum tree_adorn {
+	TREE_PLAIN,
 	TREE_KINDS, /* after each node what kind it is: "a^#*expr.Expr_IdentExpr#" */
 	TREE_TYPES, /* its type, and what it refers to: "a~int^a" */
 };
