@@ -35,7 +35,8 @@ struct cel_planner {
 	uint32_t local_count;
 	uint64_t fold_cost_left; /* for evaluating constant expressions now */
 	uint64_t measures_left;  /* parts of constants that may still be measured */
-	bool too_many;           /* locals or arguments; no node was made */
+	const char *too_many; /* of what, where no node was made for it; how many there may be: */
+	int too_many_max;
 };
 
 /* --- cel_plan.c ------------------------------------------------------------------------------ */

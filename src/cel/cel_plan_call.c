@@ -244,8 +244,11 @@ struct cel_planned cel_plan_call(struct cel_planner *p, const struct cel_expr *e
 	if (slice_is(f, "cel.@block")) return cel_plan_block(p, e);
 	struct cel_callee callee = callee_of(p, e);
 	struct cel_planned args[CEL_ARGS_MAX], out;
-	p->too_many |= callee.arg_count > CEL_ARGS_MAX;
-	if (p->too_many) return (struct cel_planned){0};
+	if (callee.arg_count > CEL_ARGS_MAX) {
+		p->too_many = "arguments of a call";
+		p->too_many_max = CEL_ARGS_MAX;
+		return (struct cel_planned){0};
+	}
 	for (uint32_t i = 0; i < callee.arg_count; i++) {
 		uint32_t at = i - callee.receiver;
 		bool target = callee.receiver && i == 0;

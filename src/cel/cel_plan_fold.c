@@ -60,8 +60,10 @@ static bool gathers(const struct cel_fold *f, struct gather *g) {
 /* --- scopes ------------------------------------------------------------------------------------ */
 
 static uint32_t local_new(struct cel_planner *p) {
-	p->too_many |= p->local_count == CEL_LOCALS_MAX;
-	return p->too_many ? 0 : p->local_count++;
+	if (p->local_count < CEL_LOCALS_MAX) return p->local_count++;
+	p->too_many = "variables of macros at once";
+	p->too_many_max = CEL_LOCALS_MAX;
+	return 0;
 }
 
 /* What was planned reads no local from `base` on any more: they are its own. */
@@ -169,6 +171,7 @@ static bool plan_gather(struct cel_planner *p, const struct cel_fold *f, struct 
 
 static void plan_any(struct cel_planner *p, const struct cel_fold *f, struct loop *l) {
 	struct cel_loop *n = l->node;
+	n->accu = local_new(p);
 	struct cel_scope accu = {.outer = p->scope, .name = f->accu, .local = n->accu};
 	n->node = cel_node_fold;
 	n->init = plan_in(p, f->init, &l->whole);
@@ -177,7 +180,7 @@ static void plan_any(struct cel_planner *p, const struct cel_fold *f, struct loo
 	n->step = plan_in(p, f->step, &l->turn);
 	n->result = plan_in(p, f->result, &l->whole);
 	p->scope = accu.outer;
-	if (!n->init || !n->condition || !n->result) n->step = NULL;
+	if (p->too_many || !n->init || !n->condition || !n->result) n->step = NULL;
 }
 
 static struct cel_planned loop_end(struct cel_planner *p, struct loop *l, uint64_t turns) {
@@ -203,7 +206,6 @@ static struct cel_planned plan_loop(struct cel_planner *p, const struct cel_expr
 	n->range = range.node;
 	n->iter = local_new(p);
 	n->iter2 = f->iter2.len ? local_new(p) : UINT32_MAX;
-	n->accu = local_new(p);
 	struct cel_scope iter = {.outer = p->scope, .name = f->iter, .local = n->iter};
 	struct cel_scope iter2 = {.outer = &iter, .name = f->iter2, .local = n->iter2};
 	if (p->too_many) return l.whole;

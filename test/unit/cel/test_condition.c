@@ -77,7 +77,7 @@ static void macros(void **state) {
 	       {"xs.map(i, xs.map(j, i * j)) == [[1, 2, 3], [2, 4, 6], [3, 6, 9]]", "true"},
 	       {"xs.map(i, 1 / (i - 1)) == []", DIVIDE}, {"m.exists(k, k == 'b')", "true"},
 	       {"m.all(k, v, v in ['1', '2'])", "true"}, {"m.map(k, k).size() == 2", "true"},
-	       {"x.exists(k, k == 'y') && !n.map(i, i).exists(i, true)", NO_OVERLOAD},
+	       {"x.exists(k, k == 'y') && !x.y.z.map(i, i).exists(i, true)", NO_OVERLOAD},
 	       {"xs.transformList(i, v, i * v) == [0, 2, 6]", "true"},
 	       {"xs.transformMap(i, v, i > 0, v) == {1: 2, 2: 3}", "true"},
 	       {"m.transformMapEntry(k, v, {v: k}) == {'1': 'a', '2': 'b'}", "true"},
