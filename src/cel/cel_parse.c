@@ -450,6 +450,7 @@ static bool source_fits(struct parser *p, struct slice source) {
 
 enum err cel_parse(struct arena *a, struct slice source, enum cel_macros known,
                    struct cel_issues *issues, const struct cel_expr **out) {
+	if (!source.ptr) source = SLICE_LIT("");
 	struct parser p = {
 		.tree = {.arena = a, .source = source, .issues = issues},
 		.lexer = {.source = source},
