@@ -232,6 +232,10 @@ const struct cel_name *cel_env_find(const struct cel_env *e, struct slice name) 
 	return find_in(&e->names, e->container, name);
 }
 
+const struct cel_name *cel_env_find_full(const struct cel_env *e, struct slice full) {
+	return map_get(&e->names, full);
+}
+
 const struct cel_group *cel_env_group(const struct cel_env *e, struct slice function) {
 	return find_in(&e->functions, e->container, function);
 }

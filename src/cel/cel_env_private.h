@@ -22,6 +22,8 @@ struct cel_group {
 /* Both look "x" up as "a.b.x", "a.x", "x" in container "a.b", and ".x" as "x" alone. NULL: nobody
  * declared it. */
 const struct cel_name *cel_env_find(const struct cel_env *e, struct slice name);
+/* Of a name in full, whatever the container. */
+const struct cel_name *cel_env_find_full(const struct cel_env *e, struct slice full);
 const struct cel_group *cel_env_group(const struct cel_env *e, struct slice function);
 
 /* Of an overload that is in the environment. */

@@ -183,11 +183,14 @@ static void range_release(const void *data) {
 	free((void *)data);
 }
 
-#define RANGE_ROW(id, types)                                                                       \
+/* isInRange(a, b) and a.isInRange(b) */
+#define RANGE_ROW(id, signature)                                                                   \
 	{                                                                                          \
-		id, "isInRange", "(" types ") -> bool", is_in_range, range_prepare, range_release, \
-			.cost = 2                                                                  \
+		id, "isInRange", signature, is_in_range, range_prepare, range_release, .cost = 2   \
 	}
+#define RANGE_ROWS(id, address, network)                                                           \
+	RANGE_ROW("is_in_range_" id, "(" address ", " network ") -> bool"),                        \
+		RANGE_ROW(id "_is_in_range", address ".(" network ") -> bool")
 
 static const struct cel_overload overloads[] = {
 	{"string_to_ip", "ip", "(string) -> net.IP", string_to_ip, .cost = 2},
@@ -216,10 +219,10 @@ static const struct cel_overload overloads[] = {
 	{"cidr_contains_cidr", "containsCIDR", "net.CIDR.(net.CIDR) -> bool", contains, .cost = 1},
 	{"cidr_contains_cidr_string", "containsCIDR", "net.CIDR.(string) -> bool",
          contains_cidr_string, .cost = 2},
-	RANGE_ROW("is_in_range_ip_cidr", "net.IP, net.CIDR"),
-	RANGE_ROW("is_in_range_string_cidr", "string, net.CIDR"),
-	RANGE_ROW("is_in_range_ip_string", "net.IP, string"),
-	RANGE_ROW("is_in_range_string_string", "string, string"),
+	RANGE_ROWS("ip_cidr", "net.IP", "net.CIDR"),
+	RANGE_ROWS("string_cidr", "string", "net.CIDR"),
+	RANGE_ROWS("ip_string", "net.IP", "string"),
+	RANGE_ROWS("string_string", "string", "string"),
 };
 
 const struct cel_library cel_library_network = {"network", overloads, CEL_COUNT(overloads)};

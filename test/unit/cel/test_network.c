@@ -192,6 +192,8 @@ static void ranges_take_texts_and_values(void **state) {
 	      {"is_in_range_string_string", {S("10.1.2.3"), S("10.0.0.0")}, CONVERT},
 	      {"is_in_range_ip_string", {IP("10.1.2.3"), S("10.0.0.0/8")}, "true"},
 	      {"is_in_range_ip_cidr", {IP("10.1.2.3"), CIDR("10.0.0.0/8")}, "true"},
+	      {"string_string_is_in_range", {S("10.1.2.3"), S("10.0.0.0/8")}, "true"},
+	      {"ip_cidr_is_in_range", {IP("11.1.2.3"), CIDR("10.0.0.0/8")}, "false"},
 	      {"is_in_range_string_cidr", {S("10.1.2.3"), CIDR("10.2.0.0/16")}, "false"});
 }
 
