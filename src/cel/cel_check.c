@@ -7,7 +7,7 @@ static const struct cel_type *resolved(struct cel_checker *c, const struct cel_t
 	return cel_unify_resolve(&c->unifier, t, false);
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 static const struct cel_scope_name *local_find(const struct cel_checker *c, struct slice name) {
 	const struct cel_scope_name *s = c->scope;
@@ -52,7 +52,7 @@ static const struct cel_name *qualified(const struct cel_checker *c, const struc
 	return cel_env_find(c->env, slice_of(text, len));
 }
 
-/* --- fields ---------------------------------------------------------------------------------- */
+/* --- fields ------------------------------------------------------------------------------- */
 
 static const struct cel_type *field_type(struct cel_checker *c, const struct cel_expr *e,
                                          const struct cel_type *of) {
@@ -91,7 +91,7 @@ static const struct cel_type *check_select(struct cel_checker *c, const struct c
 	return e->select.test ? &cel_type_bool : resolved(c, type);
 }
 
-/* --- literals -------------------------------------------------------------------------------- */
+/* --- literals ----------------------------------------------------------------------------- */
 
 static const struct cel_type *constant_type(const struct cel_value *v) {
 	switch (v->kind) {
@@ -160,7 +160,7 @@ static const struct cel_type *check_struct(struct cel_checker *c, const struct c
 	                      SLICE_ARG(name->full));
 }
 
-/* --- folds ----------------------------------------------------------------------------------- */
+/* --- folds -------------------------------------------------------------------------------- */
 
 struct variables {
 	const struct cel_type *first, *second;
@@ -211,7 +211,7 @@ static const struct cel_type *check_fold(struct cel_checker *c, const struct cel
 	return resolved(c, type);
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------- */
 
 static const struct cel_type *check_kind(struct cel_checker *c, const struct cel_expr *e) {
 	switch (e->kind) {

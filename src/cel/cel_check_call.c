@@ -14,7 +14,7 @@ struct call {
 	uint32_t count;
 };
 
-/* --- overloads ------------------------------------------------------------------------------- */
+/* --- overloads ---------------------------------------------------------------------------- */
 
 static bool overload_fits(struct cel_checker *c, const struct call *call,
                           const struct cel_signature *s, const struct cel_type **result) {
@@ -73,7 +73,7 @@ static const struct cel_type *choose(struct cel_checker *c, const struct call *c
 	return type ? type : no_overload(c, call);
 }
 
-/* --- calls ----------------------------------------------------------------------------------- */
+/* --- calls -------------------------------------------------------------------------------- */
 
 /* operand.?field is a call by its tree, but its second argument is a name. */
 static const struct cel_type *check_optional_select(struct cel_checker *c,
