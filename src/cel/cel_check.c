@@ -17,18 +17,7 @@ static const struct cel_scope_name *local_find(const struct cel_checker *c, stru
 
 static const struct cel_type *refer(struct cel_checker *c, const struct cel_expr *e,
                                     const struct cel_name *name) {
-	struct slice reference = name->full;
-	if (cel_env_find(c->env, reference) != name) {
-		uint8_t *rooted = arena_alloc(c->arena, reference.len + 1);
-		if (!rooted) {
-			c->unifier.error = ERR_NO_MEMORY;
-			return &cel_type_error;
-		}
-		rooted[0] = '.';
-		memcpy(rooted + 1, reference.ptr, reference.len);
-		reference = slice_of(rooted, reference.len + 1);
-	}
-	cel_check_own(e)->reference = reference;
+	cel_check_own(e)->reference = name->full;
 	return cel_unify_instance(&c->unifier, name->type, c->declared);
 }
 
