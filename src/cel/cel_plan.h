@@ -95,8 +95,6 @@ bool cel_plan_special(struct cel_planner *p, const struct cel_callee *callee,
 /* --- cel_plan_fold.c ------------------------------------------------------------------------------- */
 
 struct cel_planned cel_plan_fold(struct cel_planner *p, const struct cel_expr *e);
-/* cel.@block([first, …], body): each is a local that those after it may read. */
-struct cel_planned cel_plan_block(struct cel_planner *p, const struct cel_expr *e);
 
 /* --- cel_guard.c ------------------------------------------------------------------------------------ */
 

@@ -241,7 +241,6 @@ struct cel_planned cel_plan_call(struct cel_planner *p, const struct cel_expr *e
 	struct slice f = e->call.function;
 	if (slice_is(f, "_&&_") || slice_is(f, "_||_")) return plan_chain(p, e);
 	if (slice_is(f, "_?_:_")) return plan_choose(p, e);
-	if (slice_is(f, "cel.@block")) return cel_plan_block(p, e);
 	struct cel_callee callee = callee_of(p, e);
 	struct cel_planned args[CEL_ARGS_MAX], out;
 	if (callee.arg_count > CEL_ARGS_MAX) {
