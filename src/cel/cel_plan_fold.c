@@ -72,28 +72,27 @@ static void locals_end(struct cel_planner *p, uint32_t base, struct cel_planned 
 
 /* --- a name for a value --------------------------------------------------------------------------- */
 
-/* `body` with `name` standing for what `init` is. */
-static struct cel_planned plan_let(struct cel_planner *p, struct slice name,
-                                   const struct cel_planned *init, const struct cel_expr *body) {
+static struct cel_planned plan_let(struct cel_planner *p, const struct cel_fold *f) {
 	uint32_t base = p->local_count;
-	bool constant = cel_plan_constant(init) != NULL;
+	struct cel_planned init = cel_plan(p, f->init);
+	bool constant = cel_plan_constant(&init) != NULL;
 	struct cel_scope scope = {.outer = p->scope,
-	                          .name = name,
+	                          .name = f->accu,
 	                          .local = constant ? 0 : local_new(p),
-	                          .constant = constant ? init : NULL};
-	if (!init->node || p->too_many) return (struct cel_planned){0};
+	                          .constant = constant ? &init : NULL};
+	if (!init.node || p->too_many) return (struct cel_planned){0};
 	p->scope = &scope;
-	struct cel_planned inner = cel_plan(p, body), whole = inner;
+	struct cel_planned body = cel_plan(p, f->result), whole = body;
 	p->scope = scope.outer;
-	if (!inner.node || constant) return inner;
+	if (!body.node || constant) return body;
 	struct cel_let *n = cel_plan_node(p, &cel_node_let, sizeof *n);
-	cel_planned_add(&whole, init);
+	cel_planned_add(&whole, &init);
 	locals_end(p, base, &whole);
 	whole.node = n ? &n->node : NULL;
 	if (!n) return whole;
 	n->local = scope.local;
-	n->init = init->node;
-	n->body = inner.node;
+	n->init = init.node;
+	n->body = body.node;
 	return cel_plan_folded(p, whole);
 }
 
@@ -185,7 +184,5 @@ static struct cel_planned plan_loop(struct cel_planner *p, const struct cel_expr
 struct cel_planned cel_plan_fold(struct cel_planner *p, const struct cel_expr *e) {
 	const struct cel_fold *f = &e->fold;
 	bool let = is_empty(f->range, CEL_EXPR_LIST) && is_bool(f->condition, false);
-	if (!let) return plan_loop(p, e);
-	struct cel_planned init = cel_plan(p, f->init);
-	return plan_let(p, f->accu, &init, f->result);
+	return let ? plan_let(p, f) : plan_loop(p, e);
 }

@@ -132,17 +132,10 @@ static void appending_is_linear(void **state) {
 	cel_program_free(p);
 }
 
-static void too_many_at_once_are_refused(void **state) {
-	static char source[2000];
-	size_t len = (size_t)snprintf(source, sizeof source, "cel.block([n");
-	for (int i = 0; i < 256; i++)
-		len += (size_t)snprintf(source + len, sizeof source - len, ", n");
-	snprintf(source + len, sizeof source - len, "], yes)");
-	assert_string_equal(refusal(source, &(struct cel_options){.suite_macros = true}),
-	                    "1:1: more than 256 variables of macros at once");
-	assert_string_equal(
-		refusal("f(1, 2, 3, 4, 5, 6, 7, 8, 9)", &(struct cel_options){.unchecked = true}),
-		"1:1: more than 8 arguments of a call");
+static void too_many_arguments_are_refused(void **state) {
+	struct cel_options o = {.unchecked = true};
+	assert_string_equal(refusal("f(1, 2, 3, 4, 5, 6, 7, 8, 9)", &o),
+	                    "1:1: more than 8 arguments of a call");
 }
 
 /* Constants that share their parts: small to write, endless to walk. */
@@ -173,7 +166,7 @@ int main(void) {
 		cmocka_unit_test(cost_ends_evaluation),
 		cmocka_unit_test(cost_has_a_bound_beforehand),
 		cmocka_unit_test(appending_is_linear),
-		cmocka_unit_test(too_many_at_once_are_refused),
+		cmocka_unit_test(too_many_arguments_are_refused),
 		cmocka_unit_test(shared_constants_are_not_walked_for_ever),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
