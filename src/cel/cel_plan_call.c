@@ -210,14 +210,17 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
  * math.abs(x), is no argument. */
 static void callee_find(const struct cel_planner *p, const struct cel_expr *e,
                         struct cel_callee *c) {
-	char room[CEL_NAME_BYTES];
+	char room[CEL_NAME_MAX];
 	const struct cel_group *g = NULL;
 	if (c->receiver) {
 		struct slice name = cel_plan_qualified(p, e->call.target, e->call.function, room);
 		if (name.len) g = cel_env_group(p->env, name);
 		c->receiver = !g;
 	}
-	if (!g) g = cel_env_group(p->env, e->call.function);
+	if (!g && c->receiver)
+		g = cel_env_group_full(p->env, e->call.function);
+	else if (!g)
+		g = cel_env_group(p->env, e->call.function);
 	if (!g) return;
 	c->overloads = g->overloads;
 	c->count = g->count;

@@ -9,7 +9,7 @@ enum { TABLE_FROM = 5 };
 
 struct cel_set {
 	const struct cel_list *values;
-	uint8_t kind;     /* of all values, where there is a table; else CEL_ERROR */
+	uint8_t kind;     /* STRING or INT, where all values are; else ERROR */
 	uint32_t longest; /* bytes of a text; no longer one is looked at */
 	uint32_t mask;    /* places - 1; 0: no table */
 	uint32_t *places; /* a value's number plus one; 0 is free */
