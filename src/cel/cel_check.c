@@ -31,10 +31,11 @@ static const struct cel_type *check_ident(struct cel_checker *c, const struct ce
 	return name ? refer(c, e, name) : cel_check_undeclared(c, e->at, e->ident, false);
 }
 
-/* What the whole of a.b.c is declared as; NULL: nothing, or `a` is a variable of a macro. */
+/* What the whole of a.b.c, or of has(a.b.c), is declared as; NULL: nothing, or `a` is a variable
+ * of a macro. */
 static const struct cel_name *qualified(const struct cel_checker *c, const struct cel_expr *e) {
 	char text[CEL_NAME_MAX];
-	size_t len = cel_tree_name(e, text);
+	size_t len = cel_tree_name_with(e->select.operand, e->select.field, text);
 	struct slice first = slice_of(text, len);
 	first = slice_cut(&first, '.');
 	if (len == 0 || local_find(c, first)) return NULL;
@@ -72,7 +73,10 @@ const struct cel_type *cel_check_field(struct cel_checker *c, const struct cel_e
 
 static const struct cel_type *check_select(struct cel_checker *c, const struct cel_expr *e) {
 	const struct cel_name *name = qualified(c, e);
-	if (name) return refer(c, e, name);
+	if (name) {
+		const struct cel_type *type = refer(c, e, name);
+		return e->select.test ? &cel_type_bool : type;
+	}
 	const struct cel_expr *chain = c->chain;
 	if (!c->chain) c->chain = e;
 	const struct cel_type *type = cel_check_field(c, e, e->select.operand, false);

@@ -236,6 +236,10 @@ const struct cel_name *cel_env_find_full(const struct cel_env *e, struct slice f
 	return map_get(&e->names, full);
 }
 
+const struct cel_group *cel_env_group_full(const struct cel_env *e, struct slice function) {
+	return map_get(&e->functions, function);
+}
+
 const struct cel_group *cel_env_group(const struct cel_env *e, struct slice function) {
 	return find_in(&e->functions, e->container, function);
 }

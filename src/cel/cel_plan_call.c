@@ -13,20 +13,20 @@ struct terms {
 	bool decided; /* a constant term decides it all, whatever the others are */
 };
 
-static uint32_t terms_count(const struct cel_expr *e, struct slice operator) {
-	if (e->kind != CEL_EXPR_CALL || !slice_eq(e->call.function, operator)) return 1;
-	return terms_count(e->call.args[0], operator) + terms_count(e->call.args[1], operator);
+static uint32_t terms_count(const struct cel_expr *e, struct slice function) {
+	if (e->kind != CEL_EXPR_CALL || !slice_eq(e->call.function, function)) return 1;
+	return terms_count(e->call.args[0], function) + terms_count(e->call.args[1], function);
 }
 
-static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct slice operator,
-                      struct terms * t, struct cel_planned *whole) {
-	if (e->kind == CEL_EXPR_CALL && slice_eq(e->call.function, operator))
-		return terms_add(p, e->call.args[0], operator, t, whole) &&
-		       terms_add(p, e->call.args[1], operator, t, whole);
+static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct slice function,
+                      struct terms *t, struct cel_planned *whole) {
+	if (e->kind == CEL_EXPR_CALL && slice_eq(e->call.function, function))
+		return terms_add(p, e->call.args[0], function, t, whole) &&
+		       terms_add(p, e->call.args[1], function, t, whole);
 	struct cel_planned term = cel_plan(p, e);
 	if (!term.node) return false;
 	const struct cel_value *v = cel_plan_constant(&term);
-	bool neutral = slice_is(operator, "_&&_");
+	bool neutral = slice_is(function, "_&&_");
 	if (v && v->kind == CEL_BOOL) {
 		t->decided |= v->b != neutral;
 		return true;
@@ -38,13 +38,13 @@ static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct sl
 }
 
 static struct cel_planned plan_chain(struct cel_planner *p, const struct cel_expr *e) {
-	bool and = slice_is(e->call.function, "_&&_");
+	bool all = slice_is(e->call.function, "_&&_");
 	struct cel_planned whole = cel_planned_new(&cel_type_bool);
-	struct cel_chain *n = cel_plan_node(p, and? &cel_node_and : &cel_node_or, sizeof *n);
+	struct cel_chain *n = cel_plan_node(p, all ? &cel_node_and : &cel_node_or, sizeof *n);
 	struct terms t = {.room = terms_count(e, e->call.function)};
 	t.nodes = arena_alloc(&p->program->arena, t.room * sizeof(struct cel_node *));
 	if (!n || !t.nodes || !terms_add(p, e, e->call.function, &t, &whole)) return whole;
-	struct cel_value v = cel_bool(and != t.decided);
+	struct cel_value v = cel_bool(all != t.decided);
 	if (t.decided || t.count == 0) return cel_plan_value(p, &v);
 	n->terms = t.nodes;
 	n->count = t.count;
@@ -210,14 +210,17 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
  * math.abs(x), is no argument. */
 static void callee_find(const struct cel_planner *p, const struct cel_expr *e,
                         struct cel_callee *c) {
-	char room[CEL_NAME_BYTES];
+	char room[CEL_NAME_MAX];
 	const struct cel_group *g = NULL;
 	if (c->receiver) {
 		struct slice name = cel_plan_qualified(p, e->call.target, e->call.function, room);
 		if (name.len) g = cel_env_group(p->env, name);
 		c->receiver = !g;
 	}
-	if (!g) g = cel_env_group(p->env, e->call.function);
+	if (!g && c->receiver)
+		g = cel_env_group_full(p->env, e->call.function);
+	else if (!g)
+		g = cel_env_group(p->env, e->call.function);
 	if (!g) return;
 	c->overloads = g->overloads;
 	c->count = g->count;
