@@ -30,10 +30,11 @@ stage() {
 
 # compile DIR CC [meson options]: sets the directory up once; ninja sees later changes.
 compile() {
-	local dir=$1 compiler=$2
+	local dir=$1 compiler=$2 cxx=g++
+	[ "$compiler" = clang ] && cxx=clang++
 	shift 2
 	if [ ! -f "$dir/build.ninja" ]; then
-		CC=$compiler meson setup "$dir" "$@" || return 1
+		CC=$compiler CXX=$cxx meson setup "$dir" "$@" || return 1
 	fi
 	ninja -C "$dir" --quiet
 }
@@ -74,6 +75,7 @@ build_and_run() {
 tools/deps.sh || exit 1
 mkdir -p build
 : >"$counts"
+stage "cel-spec suites" tools/cel_spec.sh || echo "0 1" >>"$counts"
 
 build_and_run gcc gcc ""
 build_and_run clang clang "" --suite unit --suite sim --suite conformance

@@ -24,7 +24,8 @@ FILE_LINES = 500
 LAYERS = {
     "base": [],
     "io": ["base"],
-    "policy": ["base"],
+    "cel": ["base"],
+    "policy": ["base", "cel"],
     "store": ["base", "io"],
     "coord": ["base", "io"],
     "cell": ["base", "io", "store", "coord"],

@@ -17,6 +17,7 @@ struct policy_region {
 	const char *name, *jurisdiction;
 	double latitude, longitude;
 	uint64_t capacity; /* requests/s; 0: not stated */
+	double cost, carbon; /* for cheapest and greenest: any unit, lower is better; 0: not stated */
 };
 struct policy_residency {
 	const char *name;
@@ -50,6 +51,12 @@ struct policy_attribute {
 	const char *name, *value;
 };
 
+/* How old a signal of the world may be and still be believed; see decide.h. */
+struct policy_signals {
+	uint32_t state_ms, breaker_ms, capacity_ms, lag_ms; /* 10 s, 30 s, 10 s, 2 s */
+};
+struct policy_rule;
+
 struct policy {
 	const struct policy_region *regions;
 	int region_count;
@@ -59,6 +66,9 @@ struct policy {
 	int cell_count;
 	const struct policy_tenant *tenants;
 	int tenant_count;
+	const struct policy_rule *rules; /* in the file's order, groups flattened; see rules.h */
+	int rule_count;
+	struct policy_signals signals;
 	uint8_t hash[32]; /* SHA-256 of the source: the version people see */
 	struct policy_private *private;
 };
