@@ -10,8 +10,8 @@
 
 #include "cel/cel.h"
 
-enum { INPUTS_MAX = 16, WARM = 20000, ARENA_BYTES = 1 << 20 };
-static const double SECONDS = 0.3;
+enum { INPUTS_MAX = 16, WARM = 20000, CHUNKS = 15, ARENA_BYTES = 1 << 20 };
+static const double CHUNK_NS = 20e6;
 
 struct bench {
 	json_t *cases;
@@ -102,6 +102,16 @@ static double measure(const struct bench *b, const struct cel_program *p, long t
 	return (now_ns() - start) / (double)times;
 }
 
+/* The best of several: what others do on the machine meanwhile is not ours to measure. */
+static double best(const struct bench *b, const struct cel_program *p) {
+	double warm = measure(b, p, WARM), min = warm;
+	for (int i = 0; i < CHUNKS; i++) {
+		double ns = measure(b, p, (long)(CHUNK_NS / warm));
+		if (ns < min) min = ns;
+	}
+	return min;
+}
+
 int main(int argc, char **argv) {
 	if (argc != 2 && argc != 4) return 2;
 	static struct bench b;
@@ -111,10 +121,7 @@ int main(int argc, char **argv) {
 	json_object_foreach(json_object_get(b.cases, "expressions"), name, expression) {
 		struct cel_program *p = compile(&b, json_string_value(expression));
 		if (argc == 4 && strcmp(name, argv[2]) == 0) run(&b, p, strtol(argv[3], NULL, 10));
-		if (argc == 2) {
-			double warm = measure(&b, p, WARM);
-			printf("%s %.2f\n", name, measure(&b, p, (long)(SECONDS * 1e9 / warm)));
-		}
+		if (argc == 2) printf("%s %.2f\n", name, best(&b, p));
 		cel_program_free(p);
 	}
 	cel_env_free(b.env);

@@ -10,8 +10,9 @@ static inline const struct cel_branch *branch(const struct cel_node *n) {
 static inline int test_chain(const struct cel_node *n, struct cel_run *r, int decides) {
 	const struct cel_chain *c = (const struct cel_chain *)n;
 	enum cel_fault first = CEL_FAULT_NONE;
-	for (uint32_t i = 0; i < c->count; i++) {
-		int truth = cel_test_node(c->terms[i], r);
+	const struct cel_node *const *end = c->terms + c->count;
+	for (const struct cel_node *const *term = c->terms; term < end; term++) {
+		int truth = cel_test_node(*term, r);
 		if (truth == decides) return truth;
 		if (truth < 0 && first == CEL_FAULT_NONE) first = r->fault;
 	}

@@ -72,11 +72,10 @@ const struct cel_set *cel_set_make(struct arena *a, const struct cel_list *value
 	return s;
 }
 
-static bool walk_texts(const struct cel_list *values, const struct cel_value *v) {
-	for (uint32_t i = 0; i < values->count; i++) {
-		const struct cel_value *item = &values->items[i];
+static inline bool walk_texts(const struct cel_list *values, const struct cel_value *v) {
+	const struct cel_value *end = values->items + values->count;
+	for (const struct cel_value *item = values->items; item < end; item++)
 		if (item->extra == v->extra && cel_text_equal(item->s, v->s, v->extra)) return true;
-	}
 	return false;
 }
 
