@@ -5,8 +5,8 @@
 set -eu
 
 build="gcc g++ clang meson ninja-build pkg-config libuv1-dev liblmdb-dev libssl-dev
-libjansson-dev libyaml-dev libcmocka-dev libclang-rt-14-dev python3 python3-pytest
-python3-requests iso-codes curl wrk git iproute2 procps"
+libjansson-dev libyaml-dev liburcu-dev libcmocka-dev libclang-rt-14-dev python3
+python3-pytest python3-requests iso-codes curl wrk git iproute2 procps"
 bench="redis-server redis-tools nginx"
 
 case "${1:-build}" in

@@ -23,6 +23,9 @@ static inline bool mistakes_full(const struct mistakes *m) {
 MUST enum err mistakes_report(struct mistakes *m,
                               void (*report)(void *arg, const struct policy_error *e), void *arg);
 
+/* What name_valid() wants, in words. */
+#define NAME_EXPECTED "1 to 31 of a-z, 0-9 and '-', not beginning with '-'"
+
 /* Bytes from outside in quotes, fit for a message: control characters replaced, the end cut. */
 struct shown {
 	char text[64];
