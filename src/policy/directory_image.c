@@ -84,25 +84,33 @@ bool image_tenant(const struct tenant_image *image, uint32_t row, uint32_t profi
 	const struct image_section_facts *rows = &image->header.sections[SECTION_ROWS];
 	uint64_t at = (uint64_t)row * ROW_UNIT, end = rows->offset + rows->bytes;
 	if (at < rows->offset || at >= end || profile >= image->header.profile_count) return false;
-	out->profile = &image->profiles[profile];
-	return row_at(image->bytes.ptr + at, end - at, &out->row);
+	*out = (struct tenant){&image->profiles[profile],
+	                       slice_of(image->bytes.ptr + at, end - at)};
+	return true;
 }
 
-/* The whole name is compared: of two tenants with one hash each is found as itself, and an
- * unknown name never passes for a known one. */
-bool image_find_hashed(const struct tenant_image *image, struct slice name, uint64_t hash,
+/* Of several tenants under one hash, which hardly ever happens, the one with the name. */
+static bool find_among(const struct tenant_image *image, struct slice name, struct table_cursor c,
                        struct tenant *out) {
-	struct table_cursor c = table_start(&image->tenants, hash);
 	struct tenant_entry slot;
 	while (table_next(&image->tenants, &c, &slot))
-		if (image_tenant(image, slot.row, slot.profile, out) &&
-		    slice_eq(tenant_name(out), name))
+		if (image_tenant(image, slot.row, slot.profile, out) && tenant_is_named(out, name))
 			return true;
 	return false;
 }
 
+bool image_peek_hashed(const struct tenant_image *image, struct slice name, uint64_t hash,
+                       struct tenant *out) {
+	struct table_cursor start = table_start(&image->tenants, hash), c = start;
+	struct tenant_entry slot, another;
+	if (!table_next(&image->tenants, &c, &slot)) return false;
+	if (table_next(&image->tenants, &c, &another)) return find_among(image, name, start, out);
+	return image_tenant(image, slot.row, slot.profile, out);
+}
+
 bool tenant_image_find(const struct tenant_image *image, struct slice name, struct tenant *out) {
-	return image_find_hashed(image, name, image_hash(image, name), out);
+	return image_peek_hashed(image, name, image_hash(image, name), out) &&
+	       tenant_is_named(out, name);
 }
 
 bool tenant_image_find_key(const struct tenant_image *image, const uint8_t sha256[SHA256_BYTES],

@@ -10,7 +10,7 @@
  *
  * Bytes are believed only as far as they were checked: opening checks the header and the
  * profiles, a lookup checks the row it reads, verify checks everything. Damage may hide a
- * tenant; it never reads out of bounds nor answers with one that was not asked for.
+ * tenant; it is never read out of bounds nor taken for one that was not asked for.
  *
  * Pure: whoever maps files hands in the bytes.
  */
@@ -19,12 +19,14 @@
 
 enum { TENANT_PROFILES_MAX = 1 << 20, TENANT_IMAGE_ALIGN = 64 };
 
-/* A tenant that was found; borrows from the image, or the snapshot, that it was found in. */
+/* A tenant that was found; borrows from the image, or the snapshot, that it was found in. A row
+ * that is damaged has no name, no keys and no attributes. */
 struct tenant {
 	const struct tenant_profile *profile;
 	struct slice row; /* private: read it by the functions below */
 };
 struct slice tenant_name(const struct tenant *t);
+bool tenant_is_named(const struct tenant *t, struct slice name);
 int tenant_key_count(const struct tenant *t);
 struct slice tenant_key(const struct tenant *t, int i); /* SHA256_BYTES of them */
 /* Time depends on the number of keys only. */

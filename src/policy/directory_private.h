@@ -51,6 +51,8 @@ static inline bool row_at(const uint8_t *p, size_t room, struct slice *out) {
 	*out = slice_of(p, bytes);
 	return needed <= bytes && bytes <= room;
 }
+/* Of a tenant: checked as above, or a row that has nothing when it is damaged. */
+struct slice row_of(const struct tenant *t);
 static inline uint32_t row_profile(struct slice row) {
 	return get_u32(row.ptr);
 }
@@ -108,13 +110,16 @@ struct tenant_image {
 	struct tenant_table tenants, keys;
 	struct tenant_profile *profiles;
 };
-/* The row and its profile; false when they are not there. */
+/* False when there is no such place or profile. The row itself is not read. */
 bool image_tenant(const struct tenant_image *image, uint32_t row, uint32_t profile,
                   struct tenant *out);
 static inline uint64_t image_hash(const struct tenant_image *image, struct slice text) {
 	return siphash13(image->header.seed, text.ptr, text.len);
 }
-bool image_find_hashed(const struct tenant_image *image, struct slice name, uint64_t hash,
+/* What the table has under the hash, one cache miss; where two tenants share it, the one whose
+ * row has the name. An unknown name passes for a known one with the probability that its hash,
+ * keyed and of 64 bits, is in the table. */
+bool image_peek_hashed(const struct tenant_image *image, struct slice name, uint64_t hash,
                        struct tenant *out);
 
 /* Tells every PROGRESS_ROWS rows. */

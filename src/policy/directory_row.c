@@ -27,33 +27,50 @@ struct slice row_encode(const struct tenant_row *row, uint32_t profile,
 	return slice_of(out, w.len);
 }
 
+struct slice row_of(const struct tenant *t) {
+	static const uint8_t empty[ROW_UNIT] = {[4] = 1};
+	struct slice row;
+	return row_at(t->row.ptr, t->row.len, &row) ? row : slice_of(empty, sizeof empty);
+}
+
 struct slice tenant_name(const struct tenant *t) {
-	return slice_of(t->row.ptr + ROW_HEAD_BYTES, t->row.ptr[6]);
+	struct slice row = row_of(t);
+	return slice_of(row.ptr + ROW_HEAD_BYTES, row.ptr[6]);
+}
+
+bool tenant_is_named(const struct tenant *t, struct slice name) {
+	return name.len > 0 && slice_eq(tenant_name(t), name);
 }
 
 int tenant_key_count(const struct tenant *t) {
-	return t->row.ptr[7];
+	return row_of(t).ptr[7];
 }
 
-struct slice tenant_key(const struct tenant *t, int i) {
-	ASSERT(i >= 0 && i < tenant_key_count(t));
-	const uint8_t *keys = t->row.ptr + ROW_HEAD_BYTES + tenant_name(t).len;
+static struct slice key_at(struct slice row, int i) {
+	const uint8_t *keys = row.ptr + ROW_HEAD_BYTES + row.ptr[6];
 	return slice_of(keys + (size_t)i * SHA256_BYTES, SHA256_BYTES);
 }
 
+struct slice tenant_key(const struct tenant *t, int i) {
+	struct slice row = row_of(t);
+	ASSERT(i >= 0 && i < row.ptr[7]);
+	return key_at(row, i);
+}
+
 bool tenant_has_key(const struct tenant *t, const uint8_t sha256[SHA256_BYTES]) {
+	struct slice row = row_of(t);
 	bool found = false;
-	for (int i = 0; i < tenant_key_count(t); i++)
-		found |= slice_eq_secret(tenant_key(t, i), slice_of(sha256, SHA256_BYTES));
+	for (int i = 0; i < row.ptr[7]; i++)
+		found |= slice_eq_secret(key_at(row, i), slice_of(sha256, SHA256_BYTES));
 	return found;
 }
 
 bool tenant_attribute_next(const struct tenant *t, size_t *cursor, struct tenant_attribute *out) {
-	size_t first =
-		ROW_HEAD_BYTES + tenant_name(t).len + (size_t)tenant_key_count(t) * SHA256_BYTES;
+	struct slice row = row_of(t);
+	size_t first = ROW_HEAD_BYTES + (size_t)row.ptr[6] + (size_t)row.ptr[7] * SHA256_BYTES;
 	size_t at = *cursor ? *cursor : first;
-	if (at > t->row.len) return false;
-	struct bytes_reader r = bytes_reader(slice_of(t->row.ptr + at, t->row.len - at));
+	if (at > row.len) return false;
+	struct bytes_reader r = bytes_reader(slice_of(row.ptr + at, row.len - at));
 	size_t name_len = bytes_u8(&r), value_len = bytes_u16(&r);
 	out->name = bytes_take(&r, name_len);
 	out->value = bytes_take(&r, value_len);

@@ -105,14 +105,20 @@ static bool found_change(const struct delta_tenant *t, struct tenant *out) {
 	return true;
 }
 
-static bool find_hashed(const struct directory_snapshot *s, struct slice name, uint64_t hash,
+static bool peek_hashed(const struct directory_snapshot *s, struct slice name, uint64_t hash,
                         struct tenant *out) {
 	const struct delta_tenant *t = s->pending ? delta_find(s, name, hash) : NULL;
-	return t ? found_change(t, out) : image_find_hashed(s->image, name, hash, out);
+	return t ? found_change(t, out) : image_peek_hashed(s->image, name, hash, out);
+}
+
+bool directory_peek(const struct directory_snapshot *s, struct slice name, struct tenant *out) {
+	if (!peek_hashed(s, name, image_hash(s->image, name), out)) return false;
+	__builtin_prefetch(out->row.ptr);
+	return true;
 }
 
 bool directory_find(const struct directory_snapshot *s, struct slice name, struct tenant *out) {
-	return find_hashed(s, name, image_hash(s->image, name), out);
+	return directory_peek(s, name, out) && tenant_is_named(out, name);
 }
 
 static bool is_changed(const struct directory_snapshot *s, const struct tenant *t) {
@@ -138,7 +144,6 @@ void directory_find_batch(const struct directory_snapshot *s, const struct slice
                           struct tenant *out, bool *found) {
 	const struct tenant_image *image = s->image;
 	uint64_t hashes[DIRECTORY_BATCH_MAX];
-	struct tenant_entry slot;
 	ASSERT(count >= 0 && count <= DIRECTORY_BATCH_MAX);
 	for (int i = 0; i < count; i++) {
 		hashes[i] = image_hash(image, names[i]);
@@ -146,12 +151,10 @@ void directory_find_batch(const struct directory_snapshot *s, const struct slice
 		__builtin_prefetch(image->tenants.slots + c.at * SLOT_BYTES);
 	}
 	for (int i = 0; i < count; i++) {
-		struct table_cursor c = table_start(&image->tenants, hashes[i]);
-		if (!table_next(&image->tenants, &c, &slot)) continue;
-		uint64_t at = (uint64_t)slot.row * ROW_UNIT;
-		if (at < image->bytes.len) __builtin_prefetch(image->bytes.ptr + at);
+		found[i] = peek_hashed(s, names[i], hashes[i], &out[i]);
+		if (found[i]) __builtin_prefetch(out[i].row.ptr);
 	}
-	for (int i = 0; i < count; i++) found[i] = find_hashed(s, names[i], hashes[i], &out[i]);
+	for (int i = 0; i < count; i++) found[i] = found[i] && tenant_is_named(&out[i], names[i]);
 }
 
 /* The entry under a tenant's name, not those under its keys, in the order of the hash. */

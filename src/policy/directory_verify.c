@@ -51,7 +51,7 @@ static enum err verify_row(const struct tenant_image *image, const struct tenant
 	tenant_to_row(t, &row);
 	uint8_t again[ROW_BYTES_MAX];
 	enum err e = tenant_row_check(image->policy, &row, f);
-	if (e || !slice_eq(row_encode(&row, row_profile(t->row), again), t->row))
+	if (e || !slice_eq(row_encode(&row, row_profile(t->row), again), row_of(t)))
 		return fault_set(f, ERR_CORRUPT, "the row of tenant %s is malformed",
 		                 show(tenant_name(t)).text);
 	if (!row_reachable(image, t))
