@@ -64,7 +64,7 @@ struct delta_tenant *delta_next(const struct directory_snapshot *s, uint64_t has
 struct delta_tenant *delta_find(const struct directory_snapshot *s, struct slice name,
                                 uint64_t hash);
 static inline struct tenant delta_tenant_view(const struct delta_tenant *t) {
-	return (struct tenant){&t->profile, slice_of(t->row, t->row_bytes)};
+	return (struct tenant){&t->profile, slice_of(t->row, t->row_bytes), 0};
 }
 /* All that changed after the change `since`, in an array that the caller frees. */
 MUST enum err delta_collect(const struct directory_snapshot *s, uint64_t since,

@@ -84,8 +84,8 @@ bool image_tenant(const struct tenant_image *image, uint32_t row, uint32_t profi
 	const struct image_section_facts *rows = &image->header.sections[SECTION_ROWS];
 	uint64_t at = (uint64_t)row * ROW_UNIT, end = rows->offset + rows->bytes;
 	if (at < rows->offset || at >= end || profile >= image->header.profile_count) return false;
-	*out = (struct tenant){&image->profiles[profile],
-	                       slice_of(image->bytes.ptr + at, end - at)};
+	struct slice rest = slice_of(image->bytes.ptr + at, end - at);
+	*out = (struct tenant){&image->profiles[profile], rest, profile};
 	return true;
 }
 

@@ -9,8 +9,9 @@
  * names in a policy.
  *
  * Bytes are believed only as far as they were checked: opening checks the header and the
- * profiles, a lookup checks the row it reads, verify checks everything. Damage may hide a
- * tenant; it is never read out of bounds nor taken for one that was not asked for.
+ * profiles, a lookup checks what it reads, verify checks everything. Damage may hide a tenant;
+ * nothing is ever read out of bounds, and a row that has the wrong name or another profile than
+ * the table says is as good as absent.
  *
  * Pure: whoever maps files hands in the bytes.
  */
@@ -23,7 +24,9 @@ enum { TENANT_PROFILES_MAX = 1 << 20, TENANT_IMAGE_ALIGN = 64 };
  * that is damaged has no name, no keys and no attributes. */
 struct tenant {
 	const struct tenant_profile *profile;
-	struct slice row; /* private: read it by the functions below */
+	/* Private: read the row by the functions below. */
+	struct slice row;
+	uint32_t profile_index; /* as the table has it; the row must agree */
 };
 struct slice tenant_name(const struct tenant *t);
 bool tenant_is_named(const struct tenant *t, struct slice name);
@@ -62,6 +65,9 @@ struct tenant_progress {
 	void (*call)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
 };
+/* The sums alone, over all bytes: a second for ten million. An image that comes from a disk or a
+ * network should pass before it serves, for a lookup believes the table. ERR_CORRUPT. */
+MUST enum err tenant_image_verify_sums(const struct tenant_image *image, struct fault *f);
 /* Everything: sums, every row, that each is found under its name and keys and nothing else is.
  * Seconds for ten million. ERR_CORRUPT. */
 MUST enum err tenant_image_verify(const struct tenant_image *image,

@@ -30,7 +30,8 @@ struct slice row_encode(const struct tenant_row *row, uint32_t profile,
 struct slice row_of(const struct tenant *t) {
 	static const uint8_t empty[ROW_UNIT] = {[4] = 1};
 	struct slice row;
-	return row_at(t->row.ptr, t->row.len, &row) ? row : slice_of(empty, sizeof empty);
+	bool good = row_at(t->row.ptr, t->row.len, &row) && row_profile(row) == t->profile_index;
+	return good ? row : slice_of(empty, sizeof empty);
 }
 
 struct slice tenant_name(const struct tenant *t) {

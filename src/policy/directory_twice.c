@@ -16,6 +16,7 @@ static enum err read_row(const struct tenant_builder *b, uint32_t row, struct ro
 	if (bytes > ROW_BYTES_MAX) return ERR_CORRUPT;
 	e = sink->read_at(sink->arg, at, out->bytes, bytes);
 	out->tenant.row = slice_of(out->bytes, bytes);
+	out->tenant.profile_index = row_profile(out->tenant.row);
 	return e;
 }
 

@@ -3,7 +3,7 @@
 #include "policy/directory_private.h"
 #include "policy/mistake.h"
 
-static enum err verify_sums(const struct tenant_image *image, struct fault *f) {
+enum err tenant_image_verify_sums(const struct tenant_image *image, struct fault *f) {
 	static const char *const names[SECTIONS] = {"rows", "table of tenants", "table of keys",
 	                                            "profiles"};
 	for (int i = 0; i < SECTIONS; i++) {
@@ -86,7 +86,7 @@ static enum err verify_rows(const struct tenant_image *image, const struct tenan
 
 enum err tenant_image_verify(const struct tenant_image *image,
                              const struct tenant_progress *progress, struct fault *f) {
-	enum err e = verify_sums(image, f);
+	enum err e = tenant_image_verify_sums(image, f);
 	if (!e) e = verify_gaps(image, f);
 	return e ? e : verify_rows(image, progress, f);
 }
