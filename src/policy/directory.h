@@ -8,7 +8,7 @@
  * are merged into a new image, on any thread, while readers and writer go on.
  *
  * Snapshots are reclaimed by userspace RCU (liburcu, membarrier flavour):
- * docs/decisions/0006-tenant-directory.md says why.
+ * docs/decisions/0007-tenant-directory.md says why.
  */
 #pragma once
 #include "policy/directory_image.h"
