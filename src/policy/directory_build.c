@@ -80,10 +80,10 @@ static uint64_t hash_of(const struct tenant_builder *b, struct slice text) {
 static enum err add_row(struct tenant_builder *b, const struct tenant_row *row, struct fault *f) {
 	uint32_t profile = 0;
 	enum err e = intern_profile(b, &row->profile, &profile);
-	if (e)
+	if (e == ERR_TOO_MANY)
 		return fault_set(f, e, "more than %d combinations of tenants' properties",
 		                 TENANT_PROFILES_MAX);
-	e = list_reserve(&b->tenants, 1);
+	if (!e) e = list_reserve(&b->tenants, 1);
 	if (!e) e = list_reserve(&b->keys, (size_t)row->key_count);
 	if (e) return fault_set(f, e, "%s", err_text(e));
 	uint64_t at = b->out.offset / ROW_UNIT;
