@@ -106,6 +106,12 @@ static bool is_name_start(uint8_t c) {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+bool text_clean(struct slice s) {
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f) return false;
+	return true;
+}
+
 bool name_valid(struct slice s, size_t max_len) {
 	if (s.len == 0 || s.len > max_len || !is_name_start(s.ptr[0])) return false;
 	for (size_t i = 1; i < s.len; i++)

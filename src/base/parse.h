@@ -12,5 +12,6 @@ MUST enum err parse_duration_ms(struct slice s, uint64_t max_ms, uint64_t *out);
 MUST enum err parse_bytes(struct slice s, uint64_t max, uint64_t *out);
 /* Strict UTF-8 (RFC 3629): no overlong forms, surrogates or > U+10FFFF. */
 bool utf8_valid(struct slice s);
+bool text_clean(struct slice s); /* no control characters, of which DEL is one */
 /* [a-z0-9] first, then [a-z0-9-], 1..max_len: names of regions, tenants, domains, cells. */
 bool name_valid(struct slice s, size_t max_len);

@@ -109,8 +109,6 @@ void doc_error_reference(struct doc *d, const struct doc_node *n, const char *wh
 	          suggestion_text(&guess).text, known.len ? known.chars : "(there is none)");
 }
 
-#define NAME_EXPECTED "1 to 31 of a-z, 0-9 and '-', not beginning with '-'"
-
 void doc_check_name(struct doc *d, const struct doc_node *n) {
 	if (name_valid(n->key, POLICY_NAME_MAX)) return;
 	doc_error_key(d, n, "%s is no name; expected " NAME_EXPECTED, show(n->key).text);
@@ -185,12 +183,6 @@ static struct text expectation(const struct field *f) {
 }
 
 /* --- reading ------------------------------------------------------------------------------- */
-
-static bool text_clean(struct slice s) {
-	for (size_t i = 0; i < s.len; i++)
-		if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f) return false;
-	return true;
-}
 
 static bool read_choice(const struct field *f, struct slice word, int *out) {
 	for (int i = 0; f->choices[i]; i++) {

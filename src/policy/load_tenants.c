@@ -1,26 +1,12 @@
 /* The section tenants. There may be very many: whatever is done per tenant costs the
  * same for the last as for the first. */
-#include "base/bytes.h"
 #include "policy/load.h"
-
-enum {
-	ATTRIBUTES_MAX = 32,
-	ATTRIBUTE_NAME_MAX = 63,
-	ATTRIBUTE_BYTES_MAX = 256,
-	TENANT_KEYS_MAX = 16,
-};
+#include "policy/tenant.h"
 
 struct tenant_source {
 	const struct doc_node *residency, *cell, *consistency, *preferred, *attributes, *keys;
 	const char *tier, *country;
 };
-
-static bool country_valid(struct slice s) {
-	return s.len == 2 && s.ptr[0] >= 'A' && s.ptr[0] <= 'Z' && s.ptr[1] >= 'A' &&
-	       s.ptr[1] <= 'Z';
-}
-
-#define CONSISTENCY_EXPECTED "strong, session, eventual, or bounded=500ms (1ms to 1d)"
 
 #define TENANT_FIELD(name, kind, member, ...)                                                      \
 	{ .key = name, .type = kind, .offset = offsetof(struct tenant_source, member), __VA_ARGS__ }
@@ -34,7 +20,7 @@ static const struct field tenant_fields[] = {
                      .expected = "a residency class"),
 	TENANT_FIELD("cell", FIELD_SCALAR, cell, .required = true, .expected = "a cell"),
 	TENANT_FIELD("tier", FIELD_NAME, tier, .min = 0),
-	TENANT_FIELD("country", FIELD_TEXT, country, .min = 2, .max = 2, .check = country_valid,
+	TENANT_FIELD("country", FIELD_TEXT, country, .min = 2, .max = 2, .check = tenant_country_valid,
                      .expected = "two capital letters (ISO 3166-1), such as US"),
 	TENANT_FIELD("consistency", FIELD_SCALAR, consistency, .expected = CONSISTENCY_EXPECTED),
 	{.key = "preferences", .type = FIELD_GROUP, .fields = preference_fields},
@@ -85,23 +71,11 @@ static void load_preferred(struct load *l, const struct doc_node *list, struct p
 	}
 }
 
-/* A letter first: rules will write tenant.attributes.plan. */
-static bool attribute_name_valid(struct slice s) {
-	if (s.len == 0 || s.len > ATTRIBUTE_NAME_MAX) return false;
-	for (size_t i = 0; i < s.len; i++) {
-		uint8_t c = s.ptr[i], lower = c | 0x20;
-		bool letter = lower >= 'a' && lower <= 'z';
-		bool later = (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-		if (!letter && (i == 0 || !later)) return false;
-	}
-	return true;
-}
-
 static void load_attributes(struct load *l, const struct doc_node *map, struct policy_tenant *t) {
-	static const struct field value = {.type = FIELD_TEXT, .max = ATTRIBUTE_BYTES_MAX};
-	if (map->count > ATTRIBUTES_MAX) {
+	static const struct field value = {.type = FIELD_TEXT, .max = TENANT_ATTRIBUTE_BYTES_MAX};
+	if (map->count > TENANT_ATTRIBUTES_MAX) {
 		doc_error_key(&l->doc, map, "%u attributes; expected at most %d", map->count,
-		              ATTRIBUTES_MAX);
+		              TENANT_ATTRIBUTES_MAX);
 		return;
 	}
 	struct policy_attribute *all = load_alloc(l, map->count, sizeof *all);
@@ -109,11 +83,9 @@ static void load_attributes(struct load *l, const struct doc_node *map, struct p
 	t->attributes = all;
 	for (const struct doc_node *c = map->first; c; c = c->next) {
 		struct policy_attribute *a = &all[t->attribute_count++];
-		if (!attribute_name_valid(c->key))
+		if (!tenant_attribute_name_valid(c->key))
 			doc_error_key(&l->doc, c,
-			              "%s is no attribute; expected a letter, then letters, "
-			              "digits, '_', '-' "
-			              "or '.', at most 63",
+			              "%s is no attribute; expected " ATTRIBUTE_NAME_EXPECTED,
 			              show(c->key).text);
 		a->name = doc_keep(&l->doc, c->key);
 		a->value = "";
@@ -123,16 +95,10 @@ static void load_attributes(struct load *l, const struct doc_node *map, struct p
 
 /* --- API keys --------------------------------------------------------------------------------- */
 
-static bool parse_key(struct slice text, uint8_t hash[32]) {
-	if (!slice_starts(text, SLICE_LIT("sha256:"))) return false;
-	size_t skip = sizeof "sha256:" - 1;
-	return hex_decode(slice_of(text.ptr + skip, text.len - skip), hash, 32) == ERR_OK;
-}
-
 static void load_key(struct load *l, const struct doc_node *n, int tenant) {
 	struct policy_private *own = l->own;
 	uint8_t *hash = own->key_hashes[own->key_count];
-	if (n->kind != DOC_SCALAR || !parse_key(n->text, hash)) {
+	if (n->kind != DOC_SCALAR || !tenant_key_parse(n->text, hash)) {
 		/* What stands there may be the key itself: do not repeat it into a log. */
 		doc_error(&l->doc, n,
 		          "no hash of an API key (%zu characters, not shown); expected \"sha256:\" "

@@ -22,3 +22,6 @@ static inline bool mistakes_full(const struct mistakes *m) {
 /* Hands them over by line and column; ERR_INVALID when there was any. */
 MUST enum err mistakes_report(struct mistakes *m,
                               void (*report)(void *arg, const struct policy_error *e), void *arg);
+
+/* What name_valid() wants, in words. */
+#define NAME_EXPECTED "1 to 31 of a-z, 0-9 and '-', not beginning with '-'"

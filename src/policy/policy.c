@@ -10,7 +10,7 @@
 #include "policy/load.h"
 #include "policy/rule_index.h"
 
-enum { POLICY_ARENA_MAX = 1 << 30, BOUNDED_MS_MAX = 24 * 3600 * 1000 };
+enum { POLICY_ARENA_MAX = 1 << 30 };
 
 static struct policy *policy_new(struct slice yaml) {
 	struct policy *p = calloc(1, sizeof *p);
@@ -127,7 +127,7 @@ enum err consistency_parse(struct slice text, enum consistency *out, uint64_t *b
 	if (slice_starts(text, SLICE_LIT("bounded="))) {
 		size_t skip = sizeof "bounded=" - 1;
 		struct slice duration = slice_of(text.ptr + skip, text.len - skip);
-		enum err e = parse_duration_ms(duration, BOUNDED_MS_MAX, &bound);
+		enum err e = parse_duration_ms(duration, CONSISTENCY_BOUNDED_MS_MAX, &bound);
 		if (e || bound == 0) return ERR_INVALID;
 		*out = CONSISTENCY_BOUNDED;
 		*bounded_ms = bound;
@@ -148,6 +148,10 @@ int policy_map_find(const struct map *m, struct slice name) {
 
 int policy_find_region(const struct policy *p, struct slice name) {
 	return policy_map_find(&p->private->regions, name);
+}
+
+int policy_find_residency(const struct policy *p, struct slice name) {
+	return policy_map_find(&p->private->residencies, name);
 }
 
 int policy_find_cell(const struct policy *p, struct slice name) {

@@ -89,10 +89,13 @@ void policy_free(struct policy *p);
 
 /* "strong", "session", "eventual", "bounded=500ms" (1ms to 1d), in policy.yaml and in the
  * request header alike. ERR_INVALID leaves both alone; *bounded_ms is 0 unless bounded. */
+enum { CONSISTENCY_BOUNDED_MS_MAX = 24 * 3600 * 1000 };
+#define CONSISTENCY_EXPECTED "strong, session, eventual, or bounded=500ms (1ms to 1d)"
 MUST enum err consistency_parse(struct slice text, enum consistency *out, uint64_t *bounded_ms);
 
 /* Index or -1. */
 int policy_find_region(const struct policy *p, struct slice name);
+int policy_find_residency(const struct policy *p, struct slice name);
 int policy_find_cell(const struct policy *p, struct slice name);
 int policy_find_tenant(const struct policy *p, struct slice name);
 /* The tenant whose key has this SHA-256, or -1; compared in constant time. */

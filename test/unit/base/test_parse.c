@@ -193,6 +193,14 @@ static void names(void **state) {
 	assert_false(name_valid(slice_of("a\0", 2), 63));
 }
 
+static void text_is_clean_without_control_characters(void **state) {
+	assert_true(text_clean(SLICE_LIT("")));
+	assert_true(text_clean(SLICE_LIT("a b~\xc3\xa9")));
+	assert_false(text_clean(SLICE_LIT("a\n")));
+	assert_false(text_clean(SLICE_LIT("\x7f")));
+	assert_false(text_clean(slice_of("\0", 1)));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(u64_accepts),  cmocka_unit_test(u64_refuses_and_leaves_out_alone),
@@ -200,6 +208,7 @@ int main(void) {
 		cmocka_unit_test(byte_sizes),   cmocka_unit_test(utf8_accepts),
 		cmocka_unit_test(utf8_refuses), cmocka_unit_test(utf8_counts_match_unicode),
 		cmocka_unit_test(names),
+		cmocka_unit_test(text_is_clean_without_control_characters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
