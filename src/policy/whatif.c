@@ -25,8 +25,21 @@ void whatif_heal(struct whatif *w, const struct policy *p) {
 	w->world = (struct world){.regions = w->regions, .cells = w->cells, .version = 1};
 }
 
-static int first_alive(const struct policy_cell *c, region_set dead) {
-	for (int i = 0; i < c->replica_count; i++)
+static int count_alive(const struct policy_cell *c, region_set dead) {
+	return __builtin_popcountll(c->replica_set & ~dead);
+}
+
+bool whatif_acknowledges(const struct policy_cell *c, region_set dead) {
+	bool insists = c->mode == CELL_SYNC && c->on_partition == PARTITION_CONSISTENCY;
+	return count_alive(c, dead) >= (insists ? c->copies : 1);
+}
+
+/* With n copies and k acknowledgements, n-k+1 of them have every acknowledged write between them. */
+static int home_after(const struct policy_cell *c, region_set dead) {
+	int need = c->mode == CELL_SYNC ? c->replica_count - c->copies + 1 : 1;
+	if (!(dead >> c->replicas[0] & 1)) return c->replicas[0];
+	if (count_alive(c, dead) < need) return -1;
+	for (int i = 1; i < c->replica_count; i++)
 		if (!(dead >> c->replicas[i] & 1)) return c->replicas[i];
 	return -1;
 }
@@ -35,7 +48,7 @@ void whatif_kill(struct whatif *w, const struct policy *p, region_set dead) {
 	for (int i = 0; i < p->region_count; i++)
 		if (dead >> i & 1) w->regions[i].state = REGION_DOWN;
 	for (int i = 0; i < p->cell_count; i++) {
-		int home = first_alive(&p->cells[i], dead);
+		int home = home_after(&p->cells[i], dead);
 		if (home != w->cells[i].home) w->cells[i].epoch++;
 		w->cells[i].home = home;
 	}

@@ -1,0 +1,8 @@
+/* Requests made up where none were recorded: a tenant at an edge, writing or reading at each consistency.
+ * Pure. */
+#pragma once
+#include "policy/decide.h"
+
+enum { GRID_WRITE, GRID_STRONG, GRID_SESSION, GRID_BOUNDED, GRID_EVENTUAL, GRID_KINDS };
+struct decide_request grid_request(int tenant, int here, int kind);
+const char *grid_name(int kind); /* "write", "strong read" */
