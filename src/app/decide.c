@@ -22,8 +22,8 @@
 static const char decide_help[] =
 	"usage: holdfast decide POLICY REQUEST|- [--world FILE] [--json]\n\n"
 	"Which region serves a request, decided here as every region would. Asks "
-        "nobody.\n\n" REQUEST_HELP "example: echo '{\"tenant\":\"acme\",\"region\":\"us-west\"}' | "
-                                   "holdfast decide policy.yaml -\n"
+	"nobody.\n\n" REQUEST_HELP "example: echo '{\"tenant\":\"acme\",\"region\":\"us-west\"}' | "
+	"holdfast decide policy.yaml -\n"
 	"example: holdfast decide examples/policy.yaml request.json --world outage.json\n";
 static const char explain_help[] =
 	"usage: holdfast explain POLICY REQUEST|- [--world FILE] [--json]\n\n"
@@ -86,7 +86,7 @@ static void print_json(const struct ask *a) {
 }
 
 static int answer(struct ask *a) {
-	decide(a->policy, &a->whatif.world, &a->input.request, &a->decision);
+	whatif_decide(&a->whatif, a->policy, &a->input.request, &a->decision, NULL);
 	if (a->json)
 		print_json(a);
 	else if (a->explained)

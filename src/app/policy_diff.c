@@ -11,16 +11,16 @@
 
 static const char help[] = "usage: holdfast policy diff OLD NEW [--json] [--progress]\n\n"
 			   "Which tenants change residency, cell, home or preferred regions or get "
-                           "other decisions; which\n"
+			   "other decisions; which\n"
 			   "rules are new, gone or changed; which rules of NEW can never decide "
-                           "anything. Decisions are\n"
+			   "anything. Decisions are\n"
 			   "compared for every tenant at every region, writing and reading at each "
-                           "consistency, all being\n"
+			   "consistency, all being\n"
 			   "well.\n\n"
 			   "      --json                machine-readable output\n"
 			   "      --progress            show a bar on a terminal\n\n"
 			   "Exit status: 0 nothing changes and every rule can decide, 1 something "
-                           "changes, or a file is\n"
+			   "changes, or a file is\n"
 			   "wrong, 2 usage.\n\n"
 			   "example: holdfast policy diff policy.yaml policy-new.yaml\n";
 
@@ -95,10 +95,12 @@ static void print_tenant(const struct comparing *c, const struct diff_tenant *t)
 static void print_tenants(const struct comparing *c) {
 	const struct diff *d = c->diff;
 	printf("tenants: %llu change", (unsigned long long)d->tenants_changed);
-	for (int i = 0; i < DIFF_BITS; i++)
-		if (d->counts[i])
-			printf("%s%s %llu", i ? ", " : " (", diff_bit_name(i),
-			       (unsigned long long)d->counts[i]);
+	const char *before = ": ";
+	for (int i = 0; i < DIFF_BITS; i++) {
+		if (!d->counts[i]) continue;
+		printf("%s%s %llu", before, diff_bit_name(i), (unsigned long long)d->counts[i]);
+		before = ", ";
+	}
 	puts("");
 	for (int i = 0; i < d->tenant_count; i++) print_tenant(c, &d->tenants[i]);
 	if (d->tenants_changed > (uint64_t)d->tenant_count)

@@ -53,7 +53,7 @@ static bool record_request(struct making *m, const json_t *request) {
 	decide_input_init(&m->input, -1, -1);
 	if (decide_input_read(m->policy, request, &m->input, &mistake))
 		return wrong(m, mistake.path, mistake.text);
-	decide(m->policy, &m->world.world, &m->input.request, &m->decision);
+	whatif_decide(&m->world, m->policy, &m->input.request, &m->decision, NULL);
 	enum err e = recorder_add(m->recorder, &m->world.world, &m->input.request, &m->decision);
 	if (e == ERR_OVERLOADED) {
 		e = recorder_take(m->recorder, &m->out);

@@ -38,9 +38,8 @@ static enum err plan_tree(struct cel_program *p, const struct cel_env *e,
 	p->zones = cel_env_zones_of(e);
 	struct cel_planned planned = cel_plan(&planner, tree);
 	if (planner.too_many) {
-		cel_issue_add(issues, source, 0,
-		              "more than %d variables of macros at once, or %d arguments of a call",
-		              CEL_LOCALS_MAX, CEL_ARGS_MAX);
+		cel_issue_add(issues, source, 0, "more than %d %s", planner.too_many_max,
+		              planner.too_many);
 		return ERR_TOO_LARGE;
 	}
 	if (!planned.node) return ERR_NO_MEMORY;

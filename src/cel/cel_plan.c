@@ -205,23 +205,16 @@ static struct cel_planned plan_ident(struct cel_planner *p, const struct cel_exp
 /* --- fields ------------------------------------------------------------------------------------------- */
 
 struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
-                                struct slice last, char room[CEL_NAME_BYTES]) {
-	const struct slice none = {0};
-	struct slice first = e->kind == CEL_EXPR_IDENT ? e->ident : none;
-	if (e->kind == CEL_EXPR_SELECT && !e->select.test)
-		first = cel_plan_qualified(p, e->select.operand, e->select.field, room);
-	if (first.len == 0 || first.len + 1 + last.len > CEL_NAME_BYTES) return none;
-	if (e->kind == CEL_EXPR_IDENT && scope_find(p, e->ident)) return none;
-	memmove(room, first.ptr, first.len);
-	room[first.len] = '.';
-	memcpy(room + first.len + 1, last.ptr, last.len);
-	return slice_of(room, first.len + 1 + last.len);
+                                struct slice last, char room[CEL_NAME_MAX]) {
+	struct slice name = slice_of(room, cel_tree_name_with(e, last, room)), rest = name;
+	bool local = name.len && scope_find(p, slice_cut(&rest, '.'));
+	return local ? slice_of(NULL, 0) : name;
 }
 
 /* The longest prefix of a chain that is a declared name wins (langdef.md, "Name Resolution"):
  * chains are planned from their end, so the longest is asked first. */
 static const struct cel_name *names_variable(struct cel_planner *p, const struct cel_expr *e) {
-	char room[CEL_NAME_BYTES];
+	char room[CEL_NAME_MAX];
 	if (e->reference.len) return cel_env_find_full(p->env, e->reference);
 	if (e->type) return NULL;
 	struct slice name = cel_plan_qualified(p, e->select.operand, e->select.field, room);

@@ -5,6 +5,7 @@
 #include "cel/cel_ast.h"
 #include "cel/cel_env_private.h"
 #include "cel/cel_program.h"
+#include "cel/cel_tree.h"
 
 /* Bounds used where nothing is known of a size (cel_program_cost_max). */
 enum { CEL_TEXT_ASSUMED = 1024, CEL_COUNT_ASSUMED = 64 };
@@ -35,7 +36,8 @@ struct cel_planner {
 	uint32_t local_count;
 	uint64_t fold_cost_left; /* for evaluating constant expressions now */
 	uint64_t measures_left;  /* parts of constants that may still be measured */
-	bool too_many;           /* locals or arguments; no node was made */
+	const char *too_many; /* of what, where no node was made for it; how many there may be: */
+	int too_many_max;
 };
 
 /* --- cel_plan.c ------------------------------------------------------------------------------ */
@@ -56,9 +58,8 @@ void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part);
 uint64_t cel_sum(uint64_t a, uint64_t b);     /* saturating */
 uint64_t cel_product(uint64_t a, uint64_t b); /* saturating */
 /* "a.b.last" of a chain of fields "a.b" whose first is no local; else empty. In `room`. */
-enum { CEL_NAME_BYTES = 512 };
 struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
-                                struct slice last, char room[CEL_NAME_BYTES]);
+                                struct slice last, char room[CEL_NAME_MAX]);
 /* For nodes that read a variable in place and evaluate anything else: one or the other. */
 bool cel_plan_operand(const struct cel_planned *operand, uint32_t *place, uint32_t *index,
                       const struct cel_node **node);
@@ -94,8 +95,6 @@ bool cel_plan_special(struct cel_planner *p, const struct cel_callee *callee,
 /* --- cel_plan_fold.c ------------------------------------------------------------------------------- */
 
 struct cel_planned cel_plan_fold(struct cel_planner *p, const struct cel_expr *e);
-/* cel.@block([first, …], body): each is a local that those after it may read. */
-struct cel_planned cel_plan_block(struct cel_planner *p, const struct cel_expr *e);
 
 /* --- cel_guard.c ------------------------------------------------------------------------------------ */
 

@@ -13,20 +13,20 @@ struct terms {
 	bool decided; /* a constant term decides it all, whatever the others are */
 };
 
-static uint32_t terms_count(const struct cel_expr *e, struct slice operator) {
-	if (e->kind != CEL_EXPR_CALL || !slice_eq(e->call.function, operator)) return 1;
-	return terms_count(e->call.args[0], operator) + terms_count(e->call.args[1], operator);
+static uint32_t terms_count(const struct cel_expr *e, struct slice function) {
+	if (e->kind != CEL_EXPR_CALL || !slice_eq(e->call.function, function)) return 1;
+	return terms_count(e->call.args[0], function) + terms_count(e->call.args[1], function);
 }
 
-static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct slice operator,
-                      struct terms * t, struct cel_planned *whole) {
-	if (e->kind == CEL_EXPR_CALL && slice_eq(e->call.function, operator))
-		return terms_add(p, e->call.args[0], operator, t, whole) &&
-		       terms_add(p, e->call.args[1], operator, t, whole);
+static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct slice function,
+                      struct terms *t, struct cel_planned *whole) {
+	if (e->kind == CEL_EXPR_CALL && slice_eq(e->call.function, function))
+		return terms_add(p, e->call.args[0], function, t, whole) &&
+		       terms_add(p, e->call.args[1], function, t, whole);
 	struct cel_planned term = cel_plan(p, e);
 	if (!term.node) return false;
 	const struct cel_value *v = cel_plan_constant(&term);
-	bool neutral = slice_is(operator, "_&&_");
+	bool neutral = slice_is(function, "_&&_");
 	if (v && v->kind == CEL_BOOL) {
 		t->decided |= v->b != neutral;
 		return true;
@@ -38,13 +38,13 @@ static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct sl
 }
 
 static struct cel_planned plan_chain(struct cel_planner *p, const struct cel_expr *e) {
-	bool and = slice_is(e->call.function, "_&&_");
+	bool all = slice_is(e->call.function, "_&&_");
 	struct cel_planned whole = cel_planned_new(&cel_type_bool);
-	struct cel_chain *n = cel_plan_node(p, and? &cel_node_and : &cel_node_or, sizeof *n);
+	struct cel_chain *n = cel_plan_node(p, all ? &cel_node_and : &cel_node_or, sizeof *n);
 	struct terms t = {.room = terms_count(e, e->call.function)};
 	t.nodes = arena_alloc(&p->program->arena, t.room * sizeof(struct cel_node *));
 	if (!n || !t.nodes || !terms_add(p, e, e->call.function, &t, &whole)) return whole;
-	struct cel_value v = cel_bool(and != t.decided);
+	struct cel_value v = cel_bool(all != t.decided);
 	if (t.decided || t.count == 0) return cel_plan_value(p, &v);
 	n->terms = t.nodes;
 	n->count = t.count;
@@ -150,11 +150,19 @@ static bool multiplies(const struct cel_overload *o) {
 	return false;
 }
 
+/* Beyond its own steps, at most. Most look at all of their arguments, some at no more than a
+ * count, and a key is looked up by its own size and the number of entries. */
+static uint64_t overload_cost(const struct cel_overload *o, const struct cel_planned *args,
+                              uint64_t sum, uint64_t product) {
+	if (!strcmp(o->id, "size_list") || !strcmp(o->id, "size_map")) return 0;
+	if (!strcmp(o->id, "in_map")) return cel_sum(cel_product(2, args[0].units), args[1].count);
+	return cel_product(2, multiplies(o) ? cel_product(product, sum) : sum);
+}
+
 /* Steps of the call itself are known; the rest is a bound, by the sizes of the arguments. */
 static void call_cost(struct cel_planned *whole, const struct cel_invoke *n,
                       const struct cel_planned *args) {
-	uint64_t sum = 0, product = 1, count = 0, steps = 0;
-	bool multiplied = false;
+	uint64_t sum = 0, product = 1, count = 0, steps = 0, dynamic = 0;
 	for (uint32_t i = 0; i < n->arg_count; i++) {
 		sum = cel_sum(sum, args[i].units);
 		count = cel_sum(count, args[i].count);
@@ -163,10 +171,10 @@ static void call_cost(struct cel_planned *whole, const struct cel_invoke *n,
 	for (uint32_t i = 0; i < n->candidate_count; i++) {
 		const struct cel_overload *o = n->candidates[i].overload;
 		if (o->cost > steps) steps = o->cost;
-		multiplied |= multiplies(o);
+		uint64_t cost = overload_cost(o, args, sum, product);
+		if (cost > dynamic) dynamic = cost;
 	}
 	whole->steps = cel_sum(whole->steps, steps);
-	uint64_t dynamic = cel_product(2, multiplied ? cel_product(product, sum) : sum);
 	whole->cost = cel_sum(whole->cost, cel_sum(steps, dynamic));
 	if (n->candidate_count && slice_is(slice_str(n->candidates[0].overload->function), "_+_")) {
 		whole->count = count;
@@ -210,14 +218,17 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
  * math.abs(x), is no argument. */
 static void callee_find(const struct cel_planner *p, const struct cel_expr *e,
                         struct cel_callee *c) {
-	char room[CEL_NAME_BYTES];
+	char room[CEL_NAME_MAX];
 	const struct cel_group *g = NULL;
 	if (c->receiver) {
 		struct slice name = cel_plan_qualified(p, e->call.target, e->call.function, room);
 		if (name.len) g = cel_env_group(p->env, name);
 		c->receiver = !g;
 	}
-	if (!g) g = cel_env_group(p->env, e->call.function);
+	if (!g && c->receiver)
+		g = cel_env_group_full(p->env, e->call.function);
+	else if (!g)
+		g = cel_env_group(p->env, e->call.function);
 	if (!g) return;
 	c->overloads = g->overloads;
 	c->count = g->count;
@@ -241,11 +252,13 @@ struct cel_planned cel_plan_call(struct cel_planner *p, const struct cel_expr *e
 	struct slice f = e->call.function;
 	if (slice_is(f, "_&&_") || slice_is(f, "_||_")) return plan_chain(p, e);
 	if (slice_is(f, "_?_:_")) return plan_choose(p, e);
-	if (slice_is(f, "cel.@block")) return cel_plan_block(p, e);
 	struct cel_callee callee = callee_of(p, e);
 	struct cel_planned args[CEL_ARGS_MAX], out;
-	p->too_many |= callee.arg_count > CEL_ARGS_MAX;
-	if (p->too_many) return (struct cel_planned){0};
+	if (callee.arg_count > CEL_ARGS_MAX) {
+		p->too_many = "arguments of a call";
+		p->too_many_max = CEL_ARGS_MAX;
+		return (struct cel_planned){0};
+	}
 	for (uint32_t i = 0; i < callee.arg_count; i++) {
 		uint32_t at = i - callee.receiver;
 		bool target = callee.receiver && i == 0;

@@ -53,7 +53,7 @@ static int end_of(const struct moves *m, struct diff_side *s, const int *places,
                   int place, int kind) {
 	if (tenant < 0 || s->regions[place] < 0) return m->unknown;
 	struct decide_request q = grid_request(tenant, s->regions[place], kind);
-	decide(s->policy, &s->world.world, &q, &s->decision);
+	whatif_decide(&s->world, s->policy, &q, &s->decision, NULL);
 	return moves_place(m, places, s->decision.verdict, s->decision.region);
 }
 

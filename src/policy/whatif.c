@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
+enum { SCRATCH_MAX = 1 << 20 };
+
 enum err whatif_init(struct whatif *w, const struct policy *p) {
+	arena_init(&w->scratch, SCRATCH_MAX);
 	w->cells = calloc((size_t)p->cell_count + 1, sizeof *w->cells);
 	if (!w->cells) return ERR_NO_MEMORY;
 	whatif_heal(w, p);
@@ -11,6 +14,7 @@ enum err whatif_init(struct whatif *w, const struct policy *p) {
 }
 
 void whatif_done(struct whatif *w) {
+	arena_done(&w->scratch);
 	free(w->cells);
 	w->cells = NULL;
 }
@@ -52,4 +56,15 @@ void whatif_kill(struct whatif *w, const struct policy *p, region_set dead) {
 		if (home != w->cells[i].home) w->cells[i].epoch++;
 		w->cells[i].home = home;
 	}
+}
+
+void whatif_decide(struct whatif *w, const struct policy *p, const struct decide_request *q,
+                   struct decision *out, uint64_t *hits) {
+	struct decide_request with_room = *q;
+	arena_reset(&w->scratch);
+	with_room.scratch = &w->scratch;
+	if (hits)
+		decide_traced(p, &w->world, &with_room, out, hits);
+	else
+		decide(p, &w->world, &with_room, out);
 }

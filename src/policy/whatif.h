@@ -7,6 +7,7 @@ struct whatif {
 	struct world world; /* of the two below; hand it to decide() */
 	struct world_region regions[POLICY_REGIONS_MAX];
 	struct world_cell *cells; /* one per cell of the policy */
+	struct arena scratch;     /* for conditions that build texts or lists */
 };
 /* All is well: every region is active, every cell's home is its first replica at epoch 1, no copy is
  * behind, every signal was just seen. ERR_NO_MEMORY; whatif_done is fine either way. */
@@ -19,3 +20,6 @@ void whatif_heal(struct whatif *w, const struct policy *p); /* all is well again
 void whatif_kill(struct whatif *w, const struct policy *p, region_set dead);
 /* Whether enough copies live for a write to be acknowledged, by the cell's mode and on_partition. */
 bool whatif_acknowledges(const struct policy_cell *c, region_set dead);
+/* Decides in it, with room for every condition. hits: as decide_traced; NULL: not asked for. */
+void whatif_decide(struct whatif *w, const struct policy *p, const struct decide_request *q,
+                   struct decision *out, uint64_t *hits);
