@@ -67,9 +67,11 @@ static bool covers(const struct reaching *r, int j, int i) {
 }
 
 /* The effects of rule i that the earlier rule j, matching too, leaves nothing to do for. */
-static unsigned settled_by(const struct policy_rule *a, const struct policy_rule *b) {
+static unsigned settled_by(const struct policy *p, const struct policy_rule *a,
+                           const struct policy_rule *b) {
+	region_set all = ~(region_set)0 >> (64 - p->region_count);
 	unsigned settled = a->effects & b->effects & FIRST_WINS;
-	bool narrower = a->effects & NARROWS && (a->regions & ~b->regions) == 0;
+	bool narrower = a->effects & NARROWS && (a->regions & ~b->regions & all) == 0;
 	return settled | (narrower ? b->effects & NARROWS : 0);
 }
 
@@ -81,7 +83,7 @@ static struct rule_reach reach_of(const struct reaching *r, int i) {
 		const struct policy_rule *before = &r->p->rules[j];
 		if (!covers(r, j, i)) continue;
 		if (before->effects & RULE_DENY) return (struct rule_reach){REACH_DENIED, j};
-		left &= ~settled_by(before, rule);
+		left &= ~settled_by(r->p, before, rule);
 		if (left == 0) return (struct rule_reach){REACH_SHADOWED, j};
 	}
 	return (struct rule_reach){REACH_MAY_DECIDE, -1};

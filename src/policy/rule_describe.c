@@ -27,7 +27,8 @@ static const char *region(const struct words *w, int index) {
 /* "allow" for both that narrow: it is what is left. */
 static void add_regions(struct words *w, region_set set) {
 	effect(w, "allow");
-	for (; set; set &= set - 1) add(w, " %s", region(w, __builtin_ctzll(set)));
+	for (int i = 0; i < w->policy->region_count; i++)
+		if (set >> i & 1) add(w, " %s", region(w, i));
 }
 
 static void add_prefer(struct words *w, const struct policy_rule *r) {
