@@ -52,7 +52,7 @@ static unsigned compare_places(const struct policy *a, const struct policy_tenan
 static int end_of(const struct moves *m, struct diff_side *s, const int *places, int tenant,
                   int place, int kind) {
 	if (tenant < 0 || s->regions[place] < 0) return m->unknown;
-	struct decide_request q = grid_request(tenant, s->regions[place], kind);
+	struct decide_request q = grid_request(s->policy, tenant, s->regions[place], kind);
 	whatif_decide(&s->world, s->policy, &q, &s->decision, NULL);
 	return moves_place(m, places, s->decision.verdict, s->decision.region);
 }

@@ -206,7 +206,7 @@ static void check_tenant(struct prove *v, int tenant, const char *world, bool li
 	const struct policy *p = own->policy;
 	for (int here = 0; here < p->region_count; here++) {
 		for (int kind = 0; kind < GRID_KINDS; kind++) {
-			struct decide_request q = grid_request(tenant, here, kind);
+			struct decide_request q = grid_request(p, tenant, here, kind);
 			whatif_decide(&own->world, p, &q, &own->decision, NULL);
 			check_route(v, &q, kind, world);
 			if (!(own->dead >> here & 1) && served(own)) lit[kind == GRID_WRITE] = true;
@@ -254,7 +254,7 @@ static void add_witness(struct prove_private *own, struct prove_dark *d) {
 	if (!alive) return;
 	d->here = __builtin_ctzll(best ? best : alive);
 	struct decide_request q =
-		grid_request(d->tenant, d->here, d->write ? GRID_WRITE : GRID_EVENTUAL);
+		grid_request(p, d->tenant, d->here, d->write ? GRID_WRITE : GRID_EVENTUAL);
 	whatif_decide(&own->world, p, &q, &own->decision, NULL);
 	if (!served(own) && own->decision.reason_count)
 		d->reason = own->decision.reasons[own->decision.reason_count - 1];
