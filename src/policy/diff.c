@@ -14,6 +14,8 @@ struct diff_side {
 };
 struct diff_private {
 	struct diff_side old, fresh;
+	struct grid_sample samples[GRID_SAMPLES_MAX]; /* the first is a plain request */
+	int sample_count;
 };
 
 static enum err side_init(struct diff_side *s, const struct policy *p, const struct moves *m) {
@@ -50,25 +52,25 @@ static unsigned compare_places(const struct policy *a, const struct policy_tenan
 
 /* Where the request that arrives at `place` ends. */
 static int end_of(const struct moves *m, struct diff_side *s, const int *places, int tenant,
-                  int place, int kind) {
+                  int place, int kind, const struct grid_sample *sample) {
 	if (tenant < 0 || s->regions[place] < 0) return m->unknown;
 	struct decide_request q = grid_request(s->policy, tenant, s->regions[place], kind);
+	grid_apply(sample, &q);
 	whatif_decide(&s->world, s->policy, &q, &s->decision, NULL);
 	return moves_place(m, places, s->decision.verdict, s->decision.region);
 }
 
 static uint64_t compare_decisions(struct diff *d, int old_tenant, int new_tenant) {
 	struct moves *m = &d->moves;
+	struct diff_private *own = d->private;
 	uint64_t moved = 0;
-	for (int place = 0; place < m->hold; place++) {
-		for (int kind = 0; kind < GRID_KINDS; kind++) {
-			int from =
-				end_of(m, &d->private->old, m->old_places, old_tenant, place, kind);
-			int to = end_of(m, &d->private->fresh, m->new_places, new_tenant, place,
-			                kind);
-			m->counts[from][to]++;
-			moved += from != to;
-		}
+	for (int i = 0; i < own->sample_count * m->hold * GRID_KINDS; i++) {
+		int kind = i % GRID_KINDS, place = i / GRID_KINDS % m->hold;
+		const struct grid_sample *sample = &own->samples[i / GRID_KINDS / m->hold];
+		int from = end_of(m, &own->old, m->old_places, old_tenant, place, kind, sample);
+		int to = end_of(m, &own->fresh, m->new_places, new_tenant, place, kind, sample);
+		m->counts[from][to]++;
+		moved += from != to;
 	}
 	return moved;
 }
@@ -191,6 +193,9 @@ enum err diff_new(const struct policy *old, const struct policy *new_policy, str
 	if (!d->private) return ERR_NO_MEMORY;
 	for (int i = 0; i < old->region_count; i++) names[i] = slice_str(old->regions[i].name);
 	moves_init(&d->moves, names, old->region_count, new_policy);
+	d->private->sample_count = 1;
+	grid_sample_rules(old, d->private->samples, &d->private->sample_count);
+	grid_sample_rules(new_policy, d->private->samples, &d->private->sample_count);
 	enum err e = side_init(&d->private->old, old, &d->moves);
 	if (!e) e = side_init(&d->private->fresh, new_policy, &d->moves);
 	return e ? e : find_rules(d);

@@ -1,6 +1,7 @@
 /* What changes when one policy takes the place of another. Tenants, regions and rules of the same name
  * are the same. Decisions are compared over requests made up, all being well: every tenant of both, at
- * every region of both, writing and reading at each consistency. Pure, one thread. */
+ * every region of both, writing and reading at each consistency, plain and as the rules' conditions ask
+ * for it (grid.h). Pure, one thread. */
 #pragma once
 #include "policy/moves.h"
 #include "policy/whatif.h"

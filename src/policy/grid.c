@@ -1,6 +1,8 @@
 /* Requests made up. */
 #include "policy/grid.h"
 
+#include "policy/rule_slots.h"
+
 #define GRID_TIME_MS UINT64_C(1767268800000) /* 2026-01-01T12:00:00Z */
 enum { GRID_BOUND_MS = 500 };
 
@@ -40,4 +42,58 @@ struct decide_request grid_request(const struct policy *p, int tenant, int here,
 
 const char *grid_name(int kind) {
 	return kinds[kind].name;
+}
+
+/* --- what rules ask for ------------------------------------------------------------------------ */
+
+/* Where a sample keeps the value of a slot; NULL: that is not for a request to choose. */
+static struct slice *sample_text(struct grid_sample *s, int slot) {
+	switch (slot) {
+	case SLOT_REQUEST_METHOD: return &s->method;
+	case SLOT_REQUEST_PATH: return &s->path;
+	case SLOT_REQUEST_HOST: return &s->host;
+	case SLOT_REQUEST_DOMAIN: return &s->domain;
+	case SLOT_CLIENT_COUNTRY: return &s->country;
+	default: return NULL;
+	}
+}
+
+static bool same_sample(const struct grid_sample *a, const struct grid_sample *b) {
+	return slice_eq(a->method, b->method) && slice_eq(a->path, b->path) &&
+	       slice_eq(a->host, b->host) && slice_eq(a->domain, b->domain) &&
+	       slice_eq(a->country, b->country);
+}
+
+/* One that meets the rule's guards; false: it has none that a request could meet. */
+static bool sample_of(const struct policy_rule *r, struct grid_sample *out) {
+	const struct cel_guard *guards;
+	int count = r->when ? cel_program_guards(r->when, &guards) : 0;
+	bool some = false;
+	*out = (struct grid_sample){0};
+	for (int i = 0; i < count; i++) {
+		struct slice *text = sample_text(out, guards[i].slot);
+		const struct cel_value *v = guards[i].values;
+		if (!text || guards[i].count == 0 || v->kind != CEL_STRING) continue;
+		*text = slice_of(v->s, v->extra);
+		some = true;
+	}
+	return some;
+}
+
+void grid_sample_rules(const struct policy *p, struct grid_sample *samples, int *count) {
+	for (int i = 0; i < p->rule_count && *count < GRID_SAMPLES_MAX; i++) {
+		struct grid_sample fresh;
+		if (!sample_of(&p->rules[i], &fresh)) continue;
+		int k = 0;
+		while (k < *count && !same_sample(&samples[k], &fresh)) k++;
+		if (k == *count) samples[(*count)++] = fresh;
+	}
+}
+
+void grid_apply(const struct grid_sample *s, struct decide_request *q) {
+	if (s->method.ptr) q->method = s->method;
+	if (s->path.ptr) q->path = s->path;
+	if (s->host.ptr) q->host = s->host;
+	if (s->domain.ptr) q->domain = s->domain;
+	if (s->country.ptr) q->client.country = s->country;
 }

@@ -22,6 +22,8 @@ struct prove_private {
 	struct profile *profiles;
 	int profile_count;
 	struct cell_dark *cells;
+	struct grid_sample samples[GRID_SAMPLES_MAX]; /* what rules ask for; the first: nothing */
+	int sample_count;
 	region_set dead; /* the set at hand */
 	int dead_count;
 	int chosen[PROVE_DEAD_MAX]; /* its regions, ascending */
@@ -96,6 +98,8 @@ enum err prove_new(const struct policy *p, int dead_max, struct prove **out) {
 	if (!own) return ERR_NO_MEMORY;
 	v->private = own;
 	own->policy = p;
+	own->sample_count = 1;
+	grid_sample_rules(p, own->samples, &own->sample_count);
 	for (int k = 0; k <= dead_max && k <= p->region_count; k++)
 		v->sets += choose(p->region_count, k);
 	own->profiles = calloc((size_t)p->tenant_count + 1, sizeof *own->profiles);
@@ -200,21 +204,38 @@ static bool served(const struct prove_private *own) {
 	return !(own->dead >> d->region & 1);
 }
 
-/* All requests of one tenant; which of reading and writing a living edge served. */
+static void ask(struct prove *v, const struct decide_request *q, int kind, const char *world) {
+	struct prove_private *own = v->private;
+	whatif_decide(&own->world, own->policy, q, &own->decision, NULL);
+	check_route(v, q, kind, world);
+	v->decisions++;
+}
+
+/* The plain requests of one tenant; which of reading and writing a living edge served. */
 static void check_tenant(struct prove *v, int tenant, const char *world, bool lit[2]) {
 	struct prove_private *own = v->private;
 	const struct policy *p = own->policy;
 	for (int here = 0; here < p->region_count; here++) {
 		for (int kind = 0; kind < GRID_KINDS; kind++) {
 			struct decide_request q = grid_request(p, tenant, here, kind);
-			whatif_decide(&own->world, p, &q, &own->decision, NULL);
-			check_route(v, &q, kind, world);
-			if (!(own->dead >> here & 1) && served(own)) lit[kind == GRID_WRITE] = true;
 			q.forwarded = true;
-			whatif_decide(&own->world, p, &q, &own->decision, NULL);
-			check_route(v, &q, kind, world);
-			v->decisions += 2;
+			ask(v, &q, kind, world);
+			q.forwarded = false;
+			ask(v, &q, kind, world);
+			if (!(own->dead >> here & 1) && served(own)) lit[kind == GRID_WRITE] = true;
 		}
+	}
+}
+
+/* Those that rules ask for: in one world only, since they are many. */
+static void check_samples(struct prove *v, int tenant) {
+	struct prove_private *own = v->private;
+	int regions = own->policy->region_count;
+	for (int i = regions * GRID_KINDS; i < own->sample_count * regions * GRID_KINDS; i++) {
+		int kind = i % GRID_KINDS, here = i / GRID_KINDS % regions;
+		struct decide_request q = grid_request(own->policy, tenant, here, kind);
+		grid_apply(&own->samples[i / GRID_KINDS / regions], &q);
+		ask(v, &q, kind, worlds[0].name);
 	}
 }
 
@@ -295,6 +316,7 @@ bool prove_step(struct prove *v) {
 			bool lit[2] = {false, false};
 			check_tenant(v, own->profiles[k].tenant, worlds[i].name, lit);
 			note_dark(own, &own->profiles[k], lit);
+			if (i == 0) check_samples(v, own->profiles[k].tenant);
 		}
 	}
 	tell_dark(v); /* of the world made last: failed over */

@@ -1,7 +1,8 @@
 /* Does a route ever leave a residency class, and who goes dark when regions die? Asked of the engine
  * itself: every tenant, at every edge, writing and reading at every consistency, for every set of up to
  * `dead_max` dead regions, and for each set in several worlds: failed over, just died, between homes,
- * draining, far behind, and with signals too old to believe. Pure, one thread. */
+ * draining, far behind, and with signals too old to believe; failed over, also with the values that rules
+ * ask for (grid.h). Pure, one thread. */
 #pragma once
 #include "policy/whatif.h"
 
