@@ -60,13 +60,24 @@ static bool has_reason(const struct decision *d, int region) {
 	return false;
 }
 
-static void print_place(const struct decision *d, int region) {
+/* "chosen", "fallback 2", "dropped"; "-" where it was not asked about. */
+struct outcome {
 	char text[32];
-	snprintf(text, sizeof text, has_reason(d, region) ? "dropped" : "-");
-	if (!dead_end(d) && region == d->region) snprintf(text, sizeof text, "chosen");
-	for (int i = 0; i < d->fallback_count; i++)
-		if (d->fallbacks[i] == region) snprintf(text, sizeof text, "fallback %d", i + 1);
-	printf("%-11s ", text);
+	bool used;
+};
+static struct outcome outcome_of(const struct decision *d, int region) {
+	struct outcome out = {"-", false};
+	if (has_reason(d, region)) snprintf(out.text, sizeof out.text, "dropped");
+	if (!dead_end(d) && region == d->region) {
+		snprintf(out.text, sizeof out.text, "chosen");
+		out.used = true;
+	}
+	for (int i = 0; i < d->fallback_count; i++) {
+		if (d->fallbacks[i] != region) continue;
+		snprintf(out.text, sizeof out.text, "fallback %d", i + 1);
+		out.used = true;
+	}
+	return out;
 }
 
 /* The reasons about `region`, without its name in front; -1: those about none. */
@@ -91,9 +102,14 @@ void explain_table(const struct policy *p, const struct world *w, const struct d
 	print_head(p, w, r, d);
 	printf("%-14s %-11s %s\n", "REGION", "OUTCOME", "WHY");
 	for (int i = 0; i < p->region_count; i++) {
-		printf("%-14s ", p->regions[i].name);
-		print_place(d, i);
-		print_reasons(p, d, i, said.rest, "; ");
+		struct outcome outcome = outcome_of(d, i);
+		bool told = has_reason(d, i);
+		printf("%-14s %s%*s", p->regions[i].name, outcome.text,
+		       told || outcome.used ? 12 - (int)strlen(outcome.text) : 0, "");
+		if (told)
+			print_reasons(p, d, i, said.rest, "; ");
+		else if (outcome.used)
+			printf("holds a copy");
 		putchar('\n');
 	}
 	putchar('\n');
