@@ -68,9 +68,9 @@ struct outcome {
 static struct outcome outcome_of(const struct decision *d, int region) {
 	struct outcome out = {"-", false};
 	if (has_reason(d, region)) snprintf(out.text, sizeof out.text, "dropped");
-	if (!dead_end(d) && region == d->region) {
-		snprintf(out.text, sizeof out.text, "chosen");
-		out.used = true;
+	if (region == d->region) { /* of a refusal: where the client should have gone */
+		out.used = !dead_end(d);
+		snprintf(out.text, sizeof out.text, out.used ? "chosen" : "belongs");
 	}
 	for (int i = 0; i < d->fallback_count; i++) {
 		if (d->fallbacks[i] != region) continue;
