@@ -153,6 +153,7 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 	for (int i = 0; i < count; i++) {
 		struct worker *w = &n->workers[i];
 		w->node = n;
+		options.worker = i;
 		w->io = io_uv_new();
 		if (!w->io) return fault_set(fault, ERR_NO_MEMORY, "no memory for a worker's loop");
 		enum err e = edge_new(w->io, &options, &w->edge, fault);

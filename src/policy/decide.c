@@ -244,6 +244,10 @@ void decide(const struct policy *policy, const struct world *w, const struct dec
 	out->fallback_count = 0;
 	out->refusal = ERR_OK;
 	out->reason_count = 0;
+	out->rule = out->bucket = -1;
+	out->hold_ms = out->deadline_ms = out->rules_matched = out->rules_failed = 0;
+	out->consistency = r->consistency;
+	out->bounded_ms = r->bounded_ms;
 	struct plan p = {
 		.policy = policy,
 		.cell = &policy->cells[tenant->cell],
