@@ -2,6 +2,7 @@
  * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID]. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
+#include "edge/agent.h"
 #include "io/http_problem.h"
 #include "io/http_uri.h"
 
@@ -102,13 +103,20 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 		.registry = options->registry,
 	};
 	enum err e = http_server_new(io, &server, at->host, at->port, &a->server, fault);
+	if (!e && options->config->agent_check.port)
+		e = agent_new(io, options->config, options->host, &a->agent, fault);
+	if (!e && options->dns_state && dns_new(io, a->lane, options, &a->dns) != ERR_OK)
+		e = fault_set(fault, ERR_NO_MEMORY, "no memory for the state for DNS");
 	if (e) {
-		io_lane_free(a->lane);
-		free(a);
+		admin_free(a);
 		return e;
 	}
 	*out = a;
 	return ERR_OK;
+}
+
+void admin_changed(struct admin *a) {
+	dns_changed(a->dns);
 }
 
 void admin_free(struct admin *a) {
@@ -116,5 +124,7 @@ void admin_free(struct admin *a) {
 	io_lane_free(a->lane);
 	admin_queries_end(a);
 	http_server_free(a->server);
+	agent_free(a->agent);
+	dns_free(a->dns);
 	free(a);
 }

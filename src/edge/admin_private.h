@@ -10,6 +10,8 @@ struct admin {
 	uint64_t started_ns;
 	struct io_lane *lane; /* for what reads disks */
 	struct list queries;  /* on the lane */
+	struct agent *agent;  /* NULL: none */
+	struct dns *dns;
 };
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail);

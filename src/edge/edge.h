@@ -31,7 +31,8 @@ void edge_drain(struct edge *e);
 /* The loop has stopped. */
 void edge_free(struct edge *e);
 
-/* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID].
+/* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID],
+ * /admin/v1/decisions/ID. Beside it what tells HAProxy and gdnsd of the regions.
  * One per process, on the owner loop or a worker's. */
 struct admin;
 struct admin_options {
@@ -41,8 +42,13 @@ struct admin_options {
 	struct registry *registry;
 	struct files *files;
 	const char *const *store_dirs; /* per cell: where its quarantine is; NULL: no copy here */
+	const char *dns_state;         /* path for gdnsd; NULL: none */
+	struct edge *const *edges;     /* remember decisions */
+	int edge_count;
 	const char *version;
 };
 MUST enum err admin_new(struct io *io, const struct admin_options *options, struct admin **out,
                         struct fault *fault);
+/* A cell or a region changed. The owner loop. */
+void admin_changed(struct admin *a);
 void admin_free(struct admin *a);
