@@ -1,6 +1,7 @@
 /* Refusals in the words of the protocol: the same for data calls and for who asks for the
  * decision alone. */
 #include "edge/edge_private.h"
+#include "policy/ask.h"
 
 #include <stdio.h>
 
@@ -22,7 +23,6 @@ static void misdirected(const struct edge *e, const struct decision *d, struct d
 static void denied(const struct edge *e, const struct decision *d, struct denial *out) {
 	if (d->rule < 0) return;
 	const struct policy_rule *rule = &e->policy->rules[d->rule];
-	out->status = rule->status;
 	if (*rule->reason) out->detail = rule->reason;
 	snprintf(out->more, sizeof(out->more), "\"rule\":\"%s\"", rule->name);
 	out->extra = out->more;
@@ -31,7 +31,7 @@ static void denied(const struct edge *e, const struct decision *d, struct denial
 void denial_of(const struct edge *e, const struct decision *d, struct denial *out) {
 	bool held = d->verdict == VERDICT_HOLD;
 	out->code = held ? ERR_UNAVAILABLE : d->refusal;
-	out->status = err_http_status(out->code);
+	out->status = ask_status(e->policy, d);
 	out->detail = held ? "the cell has no home now; try again in a moment"
 	                   : "no region may serve this now";
 	out->extra = NULL;

@@ -80,31 +80,6 @@ enum err mouth_tenant(struct mouth *m, struct fault *fault) {
 
 /* --- what ------------------------------------------------------------------------------- */
 
-static bool writes(struct slice method) {
-	switch (http_method_find(method)) {
-	case METHOD_GET:
-	case METHOD_HEAD:
-	case METHOD_OPTIONS:
-	case METHOD_TRACE: return false;
-	default: return true;
-	}
-}
-
-/* Of our own data calls; other services have no domains. */
-static struct slice domain_of(struct slice path) {
-	static const char data[] = "/v1/data/";
-	if (!slice_starts(path, SLICE_LIT(data))) return slice_of(NULL, 0);
-	struct slice rest = slice_of(path.ptr + sizeof(data) - 1, path.len - (sizeof(data) - 1));
-	return slice_cut(&rest, '/');
-}
-
-void mouth_target(struct mouth *m, struct slice method, struct slice target) {
-	m->ask.method = method;
-	m->ask.path = slice_cut(&target, '?');
-	m->ask.domain = domain_of(m->ask.path);
-	m->ask.write = writes(method);
-}
-
 void mouth_decide(struct mouth *m) {
 	struct edge *e = m->edge;
 	world_update(e, e->policy->tenants[m->ask.tenant].cell);

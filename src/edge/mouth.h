@@ -7,6 +7,7 @@
  * has its own idea of time. */
 #pragma once
 #include "edge/edge_private.h"
+#include "policy/ask.h"
 
 struct mouth {
 	struct edge *edge;
@@ -33,8 +34,6 @@ MUST enum err mouth_caller(struct mouth *m, struct fault *fault);
 MUST enum err mouth_tenant(struct mouth *m, struct fault *fault);
 /* The same for a tenant by name: ERR_FORBIDDEN unless it is the caller or the caller may ask for any. */
 MUST enum err mouth_tenant_named(struct mouth *m, struct slice name, struct fault *fault);
-/* A request as its method and target say: path, domain, whether it writes. */
-void mouth_target(struct mouth *m, struct slice method, struct slice target);
 void mouth_decide(struct mouth *m);
 static inline bool mouth_has_region(const struct mouth *m) {
 	return m->decision.verdict == VERDICT_HERE || m->decision.verdict == VERDICT_FORWARD;

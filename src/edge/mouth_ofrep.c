@@ -121,7 +121,7 @@ static bool read_context(struct ofrep *o) {
 	struct slice method = SLICE_LIT("GET"), path = SLICE_LIT("/"), address, country;
 	member(context, "method", &method);
 	member(context, "path", &path);
-	mouth_target(m, method, path);
+	ask_target(&m->ask, method, path);
 	member(context, "host", &m->ask.host);
 	/* Asked on behalf of a client: the caller's own address says nothing. */
 	m->ask.client = (struct decide_client){0};

@@ -41,8 +41,8 @@ void mouth_auth_request(struct mouth *m) {
 		mouth_denied(m, &d, err_http_status(d.code));
 		return;
 	}
-	mouth_target(m, method.len ? method : m->head->method_text,
-	             target.len ? target : SLICE_LIT("/"));
+	ask_target(&m->ask, method.len ? method : m->head->method_text,
+	           target.len ? target : SLICE_LIT("/"));
 	answer(m, 403);
 }
 
@@ -57,6 +57,6 @@ void mouth_ext_authz(struct mouth *m) {
 		mouth_fault(m, &fault);
 		return;
 	}
-	mouth_target(m, m->head->method_text, target.len ? target : SLICE_LIT("/"));
+	ask_target(&m->ask, m->head->method_text, target.len ? target : SLICE_LIT("/"));
 	answer(m, 0);
 }
