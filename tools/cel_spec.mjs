@@ -9,7 +9,7 @@
 //   suite     "macros", and `section` below it: "exists"
 //   messages  whether it names a protobuf message type, and so is not for us
 // Types are written as text, "map(string, dyn)", overloads as "string.(int) -> bool". A double
-// that JSON cannot express is a string: "NaN", "Infinity", "-0".
+// that JSON or an integer cannot express is a string: "-0", "18446744073709552000".
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -94,8 +94,9 @@ function flatten(node, path, out) {
 }
 
 function plain(key, value) {
-  const odd = typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0));
-  return odd ? (Object.is(value, -0) ? "-0" : String(value)) : value;
+  if (typeof value !== "number") return value;
+  if (Object.is(value, -0)) return "-0";
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : String(value);
 }
 
 const [from, to] = process.argv.slice(2);

@@ -40,16 +40,17 @@ struct cel_env;
  * read-only, may be shared, and must outlive its programs. NULL: no memory. */
 struct cel_env *cel_env_new(void);
 void cel_env_free(struct cel_env *e);
-/* name: "x" or qualified "request.path"; kept by copy. Slots count from 0 in the order of
- * declaration. ERR_EXISTS, ERR_INVALID (not a name), ERR_TOO_MANY, ERR_NO_MEMORY. */
+/* name: "x" or qualified "request.path"; kept by copy, and so is the type. Slots count from 0 in
+ * the order of declaration; `slot` may be NULL. ERR_EXISTS, ERR_INVALID (not a name),
+ * ERR_TOO_MANY, ERR_NO_MEMORY. */
 MUST enum err cel_env_variable(struct cel_env *e, struct slice name, const struct cel_type *type,
                                int *slot);
-/* type: text as in cel_type_parse. */
+/* type: text as in cel_type_parse, ERR_INVALID if it is none. */
 MUST enum err cel_env_variable_text(struct cel_env *e, const char *name, const char *type,
                                     int *slot);
-/* A constant that names stand for: folded when compiled. */
+/* A constant that names stand for: folded when compiled. What it points at is borrowed. */
 MUST enum err cel_env_constant(struct cel_env *e, struct slice name, const struct cel_value *v);
-/* A library of the embedder's; borrowed. */
+/* A library of the embedder's; borrowed. ERR_INVALID: a signature is not readable. */
 MUST enum err cel_env_library(struct cel_env *e, const struct cel_library *l);
 /* Time zones by name, for getHours("Europe/Paris") and its like; borrowed, complete before the
  * first evaluation. Without: UTC and offsets such as "+02:00" only. */
@@ -63,6 +64,7 @@ struct cel_options {
 	const struct cel_type *expected; /* of the result, "bool" for a rule; NULL: anything */
 	uint64_t cost_max;               /* refused when the estimate's bound is over; 0: no check */
 	bool unchecked;                  /* parse only: everything is dyn */
+	bool suite_macros;               /* cel.block and its like, of cel-spec's own suites */
 };
 struct cel_program;
 /* Copies the source. ERR_INVALID with issues; ERR_TOO_LARGE (an issue says which limit);

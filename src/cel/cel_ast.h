@@ -24,7 +24,7 @@ struct cel_item {
 	struct slice field;         /* STRUCT */
 	const struct cel_expr *value;
 	bool optional; /* written with a leading '?' */
-	uint32_t id;   /* of the entry; 0 in a list */
+	uint32_t at;   /* of the entry's ':' */
 };
 /* Fold over a list or a map's keys: accu = init; for each element, while condition:
  * accu = step; then result. iter2 empty: one variable; else (index or key, value). */
@@ -34,13 +34,18 @@ struct cel_fold {
 };
 
 struct cel_expr {
-	uint8_t kind; /* enum cel_expr_kind */
-	uint32_t id;  /* from 1, as cel-go's parser numbers them */
-	uint32_t at;  /* byte offset in the source */
-	/* The checker fills these; both NULL or 0 in an unchecked tree. */
+	uint8_t kind;   /* enum cel_expr_kind */
+	uint16_t depth; /* of the tree from here, 1: a leaf; at most CEL_DEPTH_MAX, so that walks
+	                 * over it may recurse */
+	uint32_t id;    /* from 1, in the order of making; below CEL_NODES_MAX + 1 */
+	uint32_t at;    /* byte offset in the source: of the operator, of a call's '(' */
+	/* The checker fills these; NULL, 0 or empty in an unchecked tree. */
 	const struct cel_type *type;
-	/* IDENT and SELECT that turned out to name a declared variable or constant ("a.b.c"): its
-	 * full name, or empty. */
+	/* IDENT and SELECT that turned out to name a declared variable or constant ("a.b.c"): what
+	 * to look it up by, its full name, or ".x" where the container has an x of its own; of a
+	 * variable of a macro its name. CALL whose target is no argument but the first part of the
+	 * function's name, "math" of math.abs(x), or whose function is the container's: the function's
+	 * full name. */
 	struct slice reference;
 	/* CALL: the overloads that can be meant; more than one where types are dyn. */
 	const struct cel_overload *const *overloads;

@@ -84,9 +84,12 @@ const struct cel_node cel_node_present = {test_present, cel_eval_test};
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
-/* Keys that are texts are nearly all there are, and most maps are small. */
-static bool map_find(const struct cel_map *m, const struct cel_value *key, struct cel_value *out) {
+/* Keys that are texts are nearly all there are, and most maps are small. One that is not, and has
+ * no better way, is charged for; the end of the evaluation sees it. */
+static bool map_find(const struct cel_map *m, const struct cel_value *key, struct cel_run *r,
+                     struct cel_value *out) {
 	if (m->find) return m->find(m, key, out);
+	(void)cel_charge(&r->call, m->count / CEL_WALKED_PER_UNIT);
 	for (uint32_t i = 0; i < m->count; i++) {
 		const struct cel_value *k = &m->entries[i].key;
 		if (k->kind != CEL_STRING || k->extra != key->extra) continue;
@@ -105,35 +108,41 @@ static void select_optional(const struct cel_value *of, const struct cel_value *
 		*out = *of;
 	} else if (of->optional->kind != CEL_MAP) {
 		*out = cel_error(CEL_FAULT_NO_OVERLOAD);
-	} else if (map_find(of->optional->map, key, &found)) {
+	} else if (map_find(of->optional->map, key, r, &found)) {
 		*out = cel_make_optional(r->call.arena, &found);
 	} else {
 		*out = cel_make_optional(r->call.arena, NULL);
 	}
 }
 
+/* Read in place where it is a variable. */
+static inline const struct cel_value *select_from(const struct cel_select *s, struct cel_run *r,
+                                                  struct cel_value *room) {
+	if (!s->operand) return &r->places[s->place][s->index];
+	cel_eval_node(s->operand, r, room);
+	return room;
+}
+
 static void eval_select(const struct cel_node *n, struct cel_run *r, struct cel_value *out) {
 	const struct cel_select *s = (const struct cel_select *)n;
-	struct cel_value of;
-	cel_eval_node(s->operand, r, &of);
-	if (of.kind == CEL_OPTIONAL)
-		select_optional(&of, &s->key, r, out);
-	else if (of.kind != CEL_MAP)
-		*out = cel_error(cel_fault_kind(&of));
-	else if (!map_find(of.map, &s->key, out))
+	struct cel_value room;
+	const struct cel_value *of = select_from(s, r, &room);
+	if (of->kind == CEL_OPTIONAL)
+		select_optional(of, &s->key, r, out);
+	else if (of->kind != CEL_MAP)
+		*out = cel_error(cel_fault_kind(of));
+	else if (!map_find(of->map, &s->key, r, out))
 		*out = cel_error(CEL_FAULT_NO_KEY);
 }
 
 static int test_has(const struct cel_node *n, struct cel_run *r) {
 	const struct cel_select *s = (const struct cel_select *)n;
-	struct cel_value of;
-	cel_eval_node(s->operand, r, &of);
-	if (of.kind == CEL_OPTIONAL) {
-		if (!of.optional) return 0;
-		of = *of.optional;
-	}
-	if (of.kind != CEL_MAP) return cel_fail(r, cel_fault_kind(&of));
-	return map_find(of.map, &s->key, &of);
+	struct cel_value room;
+	const struct cel_value *of = select_from(s, r, &room);
+	if (of->kind == CEL_OPTIONAL && !of->optional) return 0;
+	if (of->kind == CEL_OPTIONAL) of = of->optional;
+	if (of->kind != CEL_MAP) return cel_fail(r, cel_fault_kind(of));
+	return map_find(of->map, &s->key, r, &room);
 }
 
 const struct cel_node cel_node_select = {cel_test_eval, eval_select};

@@ -70,7 +70,9 @@ INLINE int order_int(const struct cel_probe *p, const struct cel_value *v, struc
 /* --- membership and substrings ------------------------------------------------------------------ */
 
 INLINE int member(const struct cel_probe *p, const struct cel_value *v, struct cel_run *r) {
-	return v->kind == CEL_ERROR ? cel_fail(r, cel_fault_of(v)) : cel_set_has(p->set, v);
+	if (v->kind == CEL_ERROR) return cel_fail(r, cel_fault_of(v));
+	int has = cel_set_has(p->set, &r->call, v);
+	return has < 0 ? cel_fail(r, CEL_FAULT_COST) : has;
 }
 
 INLINE int starts(const struct cel_probe *p, const struct cel_value *v, struct cel_run *r) {

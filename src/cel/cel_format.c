@@ -265,6 +265,7 @@ void cel_format(struct cel_call *c, const struct cel_value *args, struct cel_val
 	const struct cel_list *values = args[1].list;
 	struct cel_builder b = cel_builder(c);
 	uint32_t next = 0;
+	if (!cel_pay(c, s.len / CEL_TEXT_PER_UNIT, out)) return;
 	while (s.len && !b.fault) {
 		const uint8_t *percent = memchr(s.ptr, '%', s.len);
 		size_t before = percent ? (size_t)(percent - s.ptr) : s.len;

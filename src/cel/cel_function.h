@@ -56,7 +56,7 @@ struct cel_overload {
 	bool lenient;
 };
 struct cel_library {
-	const char *name; /* "standard", "strings" */
+	const char *name; /* "operators", "strings" */
 	const struct cel_overload *overloads;
 	int count;
 };
@@ -74,10 +74,10 @@ extern const struct cel_library cel_library_time;        /* getHours and its lik
 extern const struct cel_library cel_library_strings;     /* charAt, split, format, … */
 extern const struct cel_library cel_library_math;        /* math.@max, math.bitAnd, … */
 extern const struct cel_library cel_library_lists;       /* slice, flatten, sort, range, distinct */
-extern const struct cel_library cel_library_maps;     /* cel.@mapInsert, what macros make maps of */
-extern const struct cel_library cel_library_encoders; /* base64.encode, base64.decode */
-extern const struct cel_library cel_library_optionals; /* optional.of, hasValue, "_?._", … */
-extern const struct cel_library cel_library_network;   /* ip, cidr, isInRange, … */
+extern const struct cel_library cel_library_maps;        /* cel.@mapInsert, which macros use */
+extern const struct cel_library cel_library_encoders;    /* base64.encode, base64.decode */
+extern const struct cel_library cel_library_optionals;   /* optional.of, hasValue, "_?._", … */
+extern const struct cel_library cel_library_network;     /* ip, cidr, isInRange, … */
 
 /* cel_equal for implementations, paid for as it goes: nested values may share their parts, so
  * that comparing costs far more than building did. 1, 0; -1: over the cost, or nested deeper than

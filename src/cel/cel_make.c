@@ -47,6 +47,12 @@ static bool is_key(const struct cel_value *v) {
 	       v->kind == CEL_BOOL;
 }
 
+/* Most keys are strings: those need not go the long way. */
+static inline bool same_key(const struct cel_value *a, const struct cel_value *b) {
+	if (a->kind != CEL_STRING || b->kind != CEL_STRING) return cel_equal(a, b);
+	return a->extra == b->extra && memcmp(a->s, b->s, a->extra) == 0;
+}
+
 /* A double that equals a key is a whole number: then it hashes as that number does. */
 static bool number_bits(const struct cel_value *v, uint64_t *bits) {
 	if (v->kind != CEL_DOUBLE) {
@@ -82,7 +88,7 @@ static const uint32_t *place_of(const struct hashed *h, const struct cel_value *
 	if (!hash_key(h, key, &hash)) return NULL;
 	for (uint32_t i = (uint32_t)hash & h->mask;; i = (i + 1) & h->mask) {
 		const uint32_t *place = &h->places[i];
-		if (*place == 0 || cel_equal(&h->map.entries[*place - 1].key, key)) return place;
+		if (*place == 0 || same_key(&h->map.entries[*place - 1].key, key)) return place;
 	}
 }
 
@@ -98,7 +104,7 @@ static bool find_hashed(const struct cel_map *m, const struct cel_value *key,
 static const struct cel_entry *walk(const struct cel_entry *entries, uint32_t count,
                                     const struct cel_value *key) {
 	for (uint32_t i = 0; i < count; i++)
-		if (cel_equal(&entries[i].key, key)) return &entries[i];
+		if (same_key(&entries[i].key, key)) return &entries[i];
 	return NULL;
 }
 

@@ -63,12 +63,19 @@ static void to_string(struct cel_call *c, const struct cel_value *args, struct c
 /* --- addresses --------------------------------------------------------------------------------------- */
 
 /* Networks that have a name. */
-static const struct cel_net unspecified_4 = {{0}, 4, 32}, unspecified_6 = {{0}, 6, 128},
-			    loopback_4 = {{127}, 4, 8}, loopback_6 = {{[15] = 1}, 6, 128},
-			    link_local_4 = {{169, 254}, 4, 16},
-			    link_local_6 = {{0xfe, 0x80}, 6, 10}, multicast_4 = {{224}, 4, 4},
-			    multicast_6 = {{0xff}, 6, 8}, link_multicast_4 = {{224}, 4, 24},
-			    broadcast_4 = {{255, 255, 255, 255}, 4, 32};
+/* clang-format off */
+static const struct cel_net
+	unspecified_4    = {{0}, 4, 32},
+	unspecified_6    = {{0}, 6, 128},
+	loopback_4       = {{127}, 4, 8},
+	loopback_6       = {{[15] = 1}, 6, 128},
+	link_local_4     = {{169, 254}, 4, 16},
+	link_local_6     = {{0xfe, 0x80}, 6, 10},
+	multicast_4      = {{224}, 4, 4},
+	multicast_6      = {{0xff}, 6, 8},
+	link_multicast_4 = {{224}, 4, 24},
+	broadcast_4      = {{255, 255, 255, 255}, 4, 32};
+/* clang-format on */
 
 static bool in_either(const struct cel_net *n, const struct cel_net *a, const struct cel_net *b) {
 	return cel_net_contains(a, n) || cel_net_contains(b, n);
@@ -176,11 +183,14 @@ static void range_release(const void *data) {
 	free((void *)data);
 }
 
-#define RANGE_ROW(id, types)                                                                       \
+/* isInRange(a, b) and a.isInRange(b) */
+#define RANGE_ROW(id, signature)                                                                   \
 	{                                                                                          \
-		id, "isInRange", "(" types ") -> bool", is_in_range, range_prepare, range_release, \
-			.cost = 2                                                                  \
+		id, "isInRange", signature, is_in_range, range_prepare, range_release, .cost = 2   \
 	}
+#define RANGE_ROWS(id, address, network)                                                           \
+	RANGE_ROW("is_in_range_" id, "(" address ", " network ") -> bool"),                        \
+		RANGE_ROW(id "_is_in_range", address ".(" network ") -> bool")
 
 static const struct cel_overload overloads[] = {
 	{"string_to_ip", "ip", "(string) -> net.IP", string_to_ip, .cost = 2},
@@ -209,10 +219,10 @@ static const struct cel_overload overloads[] = {
 	{"cidr_contains_cidr", "containsCIDR", "net.CIDR.(net.CIDR) -> bool", contains, .cost = 1},
 	{"cidr_contains_cidr_string", "containsCIDR", "net.CIDR.(string) -> bool",
          contains_cidr_string, .cost = 2},
-	RANGE_ROW("is_in_range_ip_cidr", "net.IP, net.CIDR"),
-	RANGE_ROW("is_in_range_string_cidr", "string, net.CIDR"),
-	RANGE_ROW("is_in_range_ip_string", "net.IP, string"),
-	RANGE_ROW("is_in_range_string_string", "string, string"),
+	RANGE_ROWS("ip_cidr", "net.IP", "net.CIDR"),
+	RANGE_ROWS("string_cidr", "string", "net.CIDR"),
+	RANGE_ROWS("ip_string", "net.IP", "string"),
+	RANGE_ROWS("string_string", "string", "string"),
 };
 
 const struct cel_library cel_library_network = {"network", overloads, CEL_COUNT(overloads)};

@@ -12,8 +12,9 @@
 #include "cel/cel.h"
 
 enum {
-	CEL_LOCALS_MAX = 256, /* variables of macros that are alive at once */
-	CEL_ARGS_MAX = 8,     /* of one call */
+	CEL_LOCALS_MAX = 256,    /* variables of macros that are alive at once */
+	CEL_ARGS_MAX = 8,        /* of one call */
+	CEL_WALKED_PER_UNIT = 8, /* entries of a map that cost one unit to look at */
 };
 
 /* Where a variable is read from. */
@@ -96,8 +97,9 @@ extern const struct cel_node cel_node_present; /* has(): the slot was filled */
 /* operand.key, operand["key"], has(operand.key) */
 struct cel_select {
 	struct cel_node node;
-	const struct cel_node *operand;
-	struct cel_value key; /* STRING */
+	uint32_t place, index;          /* the variable, where `operand` is NULL */
+	const struct cel_node *operand; /* the expression */
+	struct cel_value key;           /* STRING */
 };
 extern const struct cel_node cel_node_select, cel_node_has;
 
@@ -153,8 +155,8 @@ extern const struct cel_node cel_node_probe[CEL_PROBE_COUNT][2];
 
 /* Membership as "in" means it. NULL: no memory. The values are borrowed. */
 const struct cel_set *cel_set_make(struct arena *a, const struct cel_list *values);
-bool cel_set_has(const struct cel_set *s, const struct cel_value *v);
-const struct cel_list *cel_set_values(const struct cel_set *s);
+/* 1, 0; -1: over the cost. */
+int cel_set_has(const struct cel_set *s, struct cel_call *c, const struct cel_value *v);
 
 /* --- calls and literals ------------------------------------------------------------------------ */
 

@@ -13,22 +13,25 @@ uint64_t cel_product(uint64_t a, uint64_t b) {
 	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
+/* Two maps are compared by looking up each key; one without `find` walks for it. */
+static uint64_t map_units(uint64_t count, uint64_t entry_units, bool walked) {
+	return cel_product(count, cel_sum(entry_units, walked ? 2 + count : 2));
+}
+
 static uint64_t type_units(const struct cel_type *t, int depth) {
-	const uint64_t text = CEL_TEXT_ASSUMED / CEL_TEXT_PER_UNIT + 1;
+	const uint64_t text = CEL_TEXT_ASSUMED / CEL_TEXT_PER_UNIT + 1, count = CEL_COUNT_ASSUMED;
 	if (depth > CEL_NESTING_MAX) return UINT64_MAX;
 	switch (t ? t->kind : CEL_TYPE_DYN) {
 	case CEL_TYPE_STRING:
 	case CEL_TYPE_BYTES: return text;
-	case CEL_TYPE_LIST:
+	case CEL_TYPE_LIST: return cel_product(count, 1 + type_units(t->params[0], depth + 1));
 	case CEL_TYPE_MAP: {
-		uint64_t units = 1;
-		for (int i = 0; i < t->param_count; i++)
-			units = cel_sum(units, type_units(t->params[i], depth + 1));
-		return cel_product(CEL_COUNT_ASSUMED, units);
+		uint64_t key = type_units(t->params[0], depth + 1);
+		return map_units(count, cel_sum(key, type_units(t->params[1], depth + 1)), true);
 	}
 	case CEL_TYPE_DYN:
 	case CEL_TYPE_PARAM:
-	case CEL_TYPE_OPAQUE: return CEL_COUNT_ASSUMED * (text + 1); /* a list of texts */
+	case CEL_TYPE_OPAQUE: return map_units(count, 2 * text, true); /* a map of texts */
 	default: return 1;
 	}
 }
@@ -48,22 +51,35 @@ void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part) 
 	whole->reads_slots |= part->reads_slots;
 }
 
-static uint64_t value_units(const struct cel_value *v, int depth) {
+static uint64_t value_units(struct cel_planner *p, const struct cel_value *v);
+
+static uint64_t list_units(struct cel_planner *p, const struct cel_list *l) {
 	uint64_t units = 1;
-	if (depth > CEL_NESTING_MAX) return UINT64_MAX;
+	for (uint32_t i = 0; i < l->count && units != UINT64_MAX; i++)
+		units = cel_sum(units, cel_sum(1, value_units(p, &l->items[i])));
+	return units;
+}
+
+static uint64_t entries_units(struct cel_planner *p, const struct cel_map *m) {
+	uint64_t units = map_units(m->count, 0, !m->find);
+	for (uint32_t i = 0; m->entries && i < m->count && units != UINT64_MAX; i++) {
+		units = cel_sum(units, value_units(p, &m->entries[i].key));
+		units = cel_sum(units, value_units(p, &m->entries[i].value));
+	}
+	return units;
+}
+
+/* Constants may share their parts, so that walking one takes far longer than writing it did: not
+ * all are measured. */
+static uint64_t value_units(struct cel_planner *p, const struct cel_value *v) {
+	if (p->measures_left == 0) return UINT64_MAX;
+	p->measures_left--;
 	switch (v->kind) {
 	case CEL_STRING:
 	case CEL_BYTES: return 1 + v->extra / CEL_TEXT_PER_UNIT;
-	case CEL_LIST:
-		for (uint32_t i = 0; i < v->list->count; i++)
-			units = cel_sum(units, 1 + value_units(&v->list->items[i], depth + 1));
-		return units;
-	case CEL_MAP:
-		for (uint32_t i = 0; v->map->entries && i < v->map->count; i++) {
-			units = cel_sum(units, 1 + value_units(&v->map->entries[i].key, depth + 1));
-			units = cel_sum(units, value_units(&v->map->entries[i].value, depth + 1));
-		}
-		return units;
+	case CEL_LIST: return list_units(p, v->list);
+	case CEL_MAP: return entries_units(p, v->map);
+	case CEL_OPTIONAL: return v->optional ? cel_sum(1, value_units(p, v->optional)) : 1;
 	default: return 1;
 	}
 }
@@ -87,7 +103,7 @@ struct cel_planned cel_plan_value(struct cel_planner *p, const struct cel_value 
 	if (n) n->value = *v;
 	planned.node = n ? &n->node : NULL;
 	planned.count = value_count(v);
-	planned.units = value_units(v, 0);
+	planned.units = value_units(p, v);
 	return planned;
 }
 
@@ -155,6 +171,16 @@ static struct cel_planned plan_local(struct cel_planner *p, const struct cel_sco
 	return plan_read(p, &cel_node_read, CEL_PLACE_LOCAL, s->local, type);
 }
 
+bool cel_plan_operand(const struct cel_planned *operand, uint32_t *place, uint32_t *index,
+                      const struct cel_node **node) {
+	const struct cel_read *read = (const struct cel_read *)operand->node;
+	bool in_place = operand->node->eval == cel_node_read.eval;
+	*node = in_place ? NULL : operand->node;
+	*place = in_place ? read->place : 0;
+	*index = in_place ? read->index : 0;
+	return in_place;
+}
+
 /* What a name of the environment stands for. */
 static struct cel_planned plan_name(struct cel_planner *p, const struct cel_name *name,
                                     const struct cel_type *type) {
@@ -171,70 +197,66 @@ static struct cel_planned plan_unknown(struct cel_planner *p) {
 static struct cel_planned plan_ident(struct cel_planner *p, const struct cel_expr *e) {
 	const struct cel_scope *local = scope_find(p, e->ident);
 	if (local) return plan_local(p, local, e->type);
-	struct cel_name name;
-	if (!cel_env_find(p->env, e->reference.len ? e->reference : e->ident, &name))
-		return plan_unknown(p);
-	return plan_name(p, &name, e->type);
+	const struct cel_name *name = e->reference.len ? cel_env_find_full(p->env, e->reference)
+	                                               : cel_env_find(p->env, e->ident);
+	return name ? plan_name(p, name, e->type) : plan_unknown(p);
 }
 
 /* --- fields ------------------------------------------------------------------------------------------- */
 
-enum { NAME_BYTES = 512 };
-
-/* "a.b.c" of a chain of selects over an identifier that is no local. 0: it is none. */
-static size_t qualified_name(const struct cel_planner *p, const struct cel_expr *e,
-                             char out[NAME_BYTES]) {
-	struct slice part = e->kind == CEL_EXPR_IDENT ? e->ident : e->select.field;
-	size_t len = 0;
-	if (e->kind == CEL_EXPR_IDENT) {
-		if (scope_find(p, e->ident)) return 0;
-	} else {
-		if (e->kind != CEL_EXPR_SELECT || e->select.test) return 0;
-		len = qualified_name(p, e->select.operand, out);
-		if (len == 0 || len == NAME_BYTES) return 0;
-		out[len++] = '.';
-	}
-	if (part.len > NAME_BYTES - len) return 0;
-	memcpy(out + len, part.ptr, part.len);
-	return len + part.len;
+struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
+                                struct slice last, char room[CEL_NAME_BYTES]) {
+	const struct slice none = {0};
+	struct slice first = e->kind == CEL_EXPR_IDENT ? e->ident : none;
+	if (e->kind == CEL_EXPR_SELECT && !e->select.test)
+		first = cel_plan_qualified(p, e->select.operand, e->select.field, room);
+	if (first.len == 0 || first.len + 1 + last.len > CEL_NAME_BYTES) return none;
+	if (e->kind == CEL_EXPR_IDENT && scope_find(p, e->ident)) return none;
+	memmove(room, first.ptr, first.len);
+	room[first.len] = '.';
+	memcpy(room + first.len + 1, last.ptr, last.len);
+	return slice_of(room, first.len + 1 + last.len);
 }
 
 /* The longest prefix of a chain that is a declared name wins (langdef.md, "Name Resolution"):
  * chains are planned from their end, so the longest is asked first. */
-static bool names_variable(struct cel_planner *p, const struct cel_expr *e,
-                           struct cel_name *name) {
-	if (e->reference.len) return cel_env_find(p->env, e->reference, name);
-	if (e->type) return false;
-	char text[NAME_BYTES];
-	size_t len = qualified_name(p, e->select.operand, text);
-	struct slice field = e->select.field;
-	if (len == 0 || len + 1 + field.len > NAME_BYTES) return false;
-	text[len] = '.';
-	memcpy(text + len + 1, field.ptr, field.len);
-	return cel_env_find(p->env, slice_of(text, len + 1 + field.len), name);
+static const struct cel_name *names_variable(struct cel_planner *p, const struct cel_expr *e) {
+	char room[CEL_NAME_BYTES];
+	if (e->reference.len) return cel_env_find_full(p->env, e->reference);
+	if (e->type) return NULL;
+	struct slice name = cel_plan_qualified(p, e->select.operand, e->select.field, room);
+	return name.len ? cel_env_find(p->env, name) : NULL;
 }
 
-static struct cel_planned plan_field(struct cel_planner *p, const struct cel_expr *e) {
-	struct cel_planned planned = cel_planned_new(e->type);
-	struct cel_planned operand = cel_plan(p, e->select.operand);
-	const struct cel_node *functions = e->select.test ? &cel_node_has : &cel_node_select;
+struct cel_planned cel_plan_key(struct cel_planner *p, const struct cel_node *functions,
+                                const struct cel_planned *operand, struct slice key,
+                                const struct cel_type *type) {
+	struct cel_planned planned = cel_planned_new(type);
 	struct cel_select *n = cel_plan_node(p, functions, sizeof *n);
-	struct slice field = arena_copy(&p->program->arena, e->select.field);
-	if (!n || !operand.node || (!field.ptr && e->select.field.len)) return planned;
-	n->operand = operand.node;
-	n->key = cel_string(field);
+	if (!n) return planned;
+	cel_plan_operand(operand, &n->place, &n->index, &n->operand);
+	n->key = cel_string(key);
 	planned.node = &n->node;
-	cel_planned_add(&planned, &operand);
+	cel_planned_add(&planned, operand);
+	planned.cost = cel_sum(planned.cost, operand->count / CEL_WALKED_PER_UNIT);
 	return cel_plan_folded(p, planned);
 }
 
+static struct cel_planned plan_field(struct cel_planner *p, const struct cel_expr *e) {
+	struct cel_planned operand = cel_plan(p, e->select.operand);
+	struct slice field = arena_copy(&p->program->arena, e->select.field);
+	if (!operand.node || field.len != e->select.field.len) return (struct cel_planned){0};
+	return cel_plan_key(p, e->select.test ? &cel_node_has : &cel_node_select, &operand, field,
+	                    e->type);
+}
+
 static struct cel_planned plan_select(struct cel_planner *p, const struct cel_expr *e) {
-	struct cel_name name;
-	if (!names_variable(p, e, &name)) return plan_field(p, e);
-	if (!e->select.test) return plan_name(p, &name, e->type);
+	const struct cel_name *name = names_variable(p, e);
+	if (!name) return plan_field(p, e);
+	if (!e->select.test) return plan_name(p, name, e->type);
 	struct cel_value there = cel_bool(true);
-	if (name.constant) return cel_plan_value(p, &there);
-	return plan_slot(p, &cel_node_present, name.slot, e->type);
+	if (name->constant) return cel_plan_value(p, &there);
+	return plan_slot(p, &cel_node_present, name->slot, e->type);
 }
 
 /* --- literals ------------------------------------------------------------------------------------------- */
@@ -269,7 +291,8 @@ bool cel_plan_parts(struct cel_planner *p, const struct cel_expr *e, struct cel_
 }
 
 static struct cel_planned plan_collection(struct cel_planner *p, const struct cel_expr *e) {
-	const struct cel_node *functions = e->kind == CEL_EXPR_LIST ? &cel_node_list : &cel_node_map;
+	const struct cel_node *functions =
+		e->kind == CEL_EXPR_LIST ? &cel_node_list : &cel_node_map;
 	struct cel_literal *n = cel_plan_node(p, functions, sizeof *n);
 	struct cel_planned planned = cel_planned_new(e->type);
 	planned.count = e->of.count;

@@ -12,8 +12,8 @@ enum { CEL_TEXT_ASSUMED = 1024, CEL_COUNT_ASSUMED = 64 };
 /* A planned expression: its node, and what its parent must know of it. */
 struct cel_planned {
 	const struct cel_node *node; /* NULL: failed; the planner says why */
-	uint64_t steps; /* straight-line, charged as a whole where it is entered */
-	uint64_t cost;  /* at most, loops and dynamic charges included; saturates */
+	uint64_t steps;              /* straight-line, charged as a whole where it is entered */
+	uint64_t cost;               /* at most, loops and dynamic charges included; saturates */
 	/* Of its value, at most: elements; units that looking at all of it costs. */
 	uint64_t count, units;
 	uint32_t lowest_local; /* of those it reads from outside; UINT32_MAX: none */
@@ -34,6 +34,7 @@ struct cel_planner {
 	const struct cel_scope *scope;
 	uint32_t local_count;
 	uint64_t fold_cost_left; /* for evaluating constant expressions now */
+	uint64_t measures_left;  /* parts of constants that may still be measured */
 	bool too_many;           /* locals or arguments; no node was made */
 };
 
@@ -54,6 +55,17 @@ struct cel_planned cel_planned_new(const struct cel_type *t);
 void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part);
 uint64_t cel_sum(uint64_t a, uint64_t b);     /* saturating */
 uint64_t cel_product(uint64_t a, uint64_t b); /* saturating */
+/* "a.b.last" of a chain of fields "a.b" whose first is no local; else empty. In `room`. */
+enum { CEL_NAME_BYTES = 512 };
+struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
+                                struct slice last, char room[CEL_NAME_BYTES]);
+/* For nodes that read a variable in place and evaluate anything else: one or the other. */
+bool cel_plan_operand(const struct cel_planned *operand, uint32_t *place, uint32_t *index,
+                      const struct cel_node **node);
+/* operand.key or has(operand.key). */
+struct cel_planned cel_plan_key(struct cel_planner *p, const struct cel_node *functions,
+                                const struct cel_planned *operand, struct slice key,
+                                const struct cel_type *type);
 /* Fills in the parts of a list or map, and adds them to `whole`. */
 bool cel_plan_parts(struct cel_planner *p, const struct cel_expr *e, struct cel_literal *out,
                     struct cel_planned *whole);

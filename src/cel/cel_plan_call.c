@@ -19,7 +19,7 @@ static uint32_t terms_count(const struct cel_expr *e, struct slice operator) {
 }
 
 static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct slice operator,
-                      struct terms *t, struct cel_planned *whole) {
+                      struct terms * t, struct cel_planned *whole) {
 	if (e->kind == CEL_EXPR_CALL && slice_eq(e->call.function, operator))
 		return terms_add(p, e->call.args[0], operator, t, whole) &&
 		       terms_add(p, e->call.args[1], operator, t, whole);
@@ -40,7 +40,7 @@ static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct sl
 static struct cel_planned plan_chain(struct cel_planner *p, const struct cel_expr *e) {
 	bool and = slice_is(e->call.function, "_&&_");
 	struct cel_planned whole = cel_planned_new(&cel_type_bool);
-	struct cel_chain *n = cel_plan_node(p, and ? &cel_node_and : &cel_node_or, sizeof *n);
+	struct cel_chain *n = cel_plan_node(p, and? &cel_node_and : &cel_node_or, sizeof *n);
 	struct terms t = {.room = terms_count(e, e->call.function)};
 	t.nodes = arena_alloc(&p->program->arena, t.room * sizeof(struct cel_node *));
 	if (!n || !t.nodes || !terms_add(p, e, e->call.function, &t, &whole)) return whole;
@@ -96,7 +96,8 @@ static uint32_t kinds_of(const struct cel_type *t) {
 		if (cel_type_eq(t, &cel_type_cidr)) return 1u << CEL_CIDR;
 		return slice_is(slice_str(t->name), "optional_type") ? 1u << CEL_OPTIONAL : 0;
 	}
-	return t->kind < sizeof by_type / sizeof *by_type && by_type[t->kind] ? by_type[t->kind] : any;
+	return t->kind < sizeof by_type / sizeof *by_type && by_type[t->kind] ? by_type[t->kind]
+	                                                                      : any;
 }
 
 static bool candidate_kinds(struct cel_planner *p, const struct cel_signature *s,
@@ -190,7 +191,8 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
 	for (uint32_t i = 0; i < callee->count; i++) {
 		const struct cel_signature *s = cel_env_signature(p->env, callee->overloads[i]);
 		struct cel_candidate *c = &candidates[n->candidate_count];
-		if (s->param_count != callee->arg_count || s->receiver != callee->receiver) continue;
+		if (s->param_count != callee->arg_count || s->receiver != callee->receiver)
+			continue;
 		if (!candidate_kinds(p, s, callee->overloads[i], c)) return whole;
 		if (!candidate_possible(c, args, callee->arg_count)) continue;
 		if (!candidate_prepare(p, c, args, callee->arg_count)) return whole;
@@ -204,16 +206,33 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
 	return cel_plan_folded(p, whole);
 }
 
-/* A target that is the first part of a function's name, "math" of math.abs(x), is no argument. */
-static struct cel_callee callee_of(struct cel_planner *p, const struct cel_expr *e) {
+/* Where nothing was checked: a target that is the first part of a function's name, "math" of
+ * math.abs(x), is no argument. */
+static void callee_find(const struct cel_planner *p, const struct cel_expr *e,
+                        struct cel_callee *c) {
+	char room[CEL_NAME_BYTES];
+	const struct cel_group *g = NULL;
+	if (c->receiver) {
+		struct slice name = cel_plan_qualified(p, e->call.target, e->call.function, room);
+		if (name.len) g = cel_env_group(p->env, name);
+		c->receiver = !g;
+	}
+	if (!g) g = cel_env_group(p->env, e->call.function);
+	if (!g) return;
+	c->overloads = g->overloads;
+	c->count = g->count;
+}
+
+static struct cel_callee callee_of(const struct cel_planner *p, const struct cel_expr *e) {
 	struct cel_callee c = {.function = e->call.function,
 	                       .overloads = e->overloads,
 	                       .count = e->overload_count,
 	                       .receiver = e->call.target != NULL,
 	                       .arg_count = e->call.arg_count};
-	if (!e->overload_count) cel_plan_callee(p, e, &c);
-	if (c.count && c.receiver)
-		c.receiver = cel_env_signature(p->env, c.overloads[0])->receiver;
+	if (e->overload_count)
+		c.receiver = cel_env_signature(p->env, e->overloads[0])->receiver;
+	else
+		callee_find(p, e, &c);
 	c.arg_count += c.receiver;
 	return c;
 }

@@ -1,6 +1,8 @@
 /* Planning of macros. All macros become folds in the tree; here the shapes that have faster nodes
  * are recognised again: a fold over nothing only names a value, a fold of || or && is a
  * quantifier, a fold that appends to what it has would be quadratic. */
+#include <stdio.h>
+
 #include "cel/cel_plan.h"
 
 /* --- reading shapes -------------------------------------------------------------------------- */

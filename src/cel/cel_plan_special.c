@@ -17,20 +17,13 @@ static struct pair pair_of(const struct cel_planned *args) {
 
 /* --- probes ------------------------------------------------------------------------------------ */
 
-/* The node reads a variable in place and evaluates anything else. */
 static struct cel_probe *probe_new(struct cel_planner *p, enum cel_probe_kind kind,
                                    const struct cel_planned *operand, const struct cel_value *v) {
-	bool in_place = operand->node->eval == cel_node_read.eval;
-	struct cel_probe *n = cel_plan_node(p, &cel_node_probe[kind][!in_place], sizeof *n);
+	struct cel_probe *n = cel_plan_node(p, &cel_node_probe[kind][0], sizeof *n);
 	if (!n) return NULL;
 	n->constant = *v;
-	if (!in_place) {
-		n->operand = operand->node;
-		return n;
-	}
-	const struct cel_read *read = (const struct cel_read *)operand->node;
-	n->place = read->place;
-	n->index = read->index;
+	bool in_place = cel_plan_operand(operand, &n->place, &n->index, &n->operand);
+	n->node = cel_node_probe[kind][!in_place];
 	return n;
 }
 
@@ -163,15 +156,7 @@ static bool plan_index(struct cel_planner *p, const struct cel_planned *args,
                        struct cel_planned *out) {
 	const struct cel_value *key = cel_plan_constant(&args[1]);
 	if (!key || key->kind != CEL_STRING) return false;
-	struct cel_planned whole = cel_planned_new(NULL);
-	struct cel_select *n = cel_plan_node(p, &cel_node_select, sizeof *n);
-	cel_planned_add(&whole, &args[0]);
-	if (n) {
-		n->operand = args[0].node;
-		n->key = *key;
-		whole.node = &n->node;
-	}
-	*out = cel_plan_folded(p, whole);
+	*out = cel_plan_key(p, &cel_node_select, &args[0], cel_slice(key), NULL);
 	return true;
 }
 
@@ -232,26 +217,20 @@ static bool plan_or_value(struct cel_planner *p, const struct cel_planned *args,
 struct special {
 	const char *name; /* of an operator, or of the only overload that can be meant */
 	uint32_t arg_count;
-	bool (*plan)(struct cel_planner *p, const struct cel_planned *args, struct cel_planned *out);
+	bool (*plan)(struct cel_planner *p, const struct cel_planned *args,
+	             struct cel_planned *out);
 };
 
 static const struct special operators[] = {
-	{"_==_", 2, plan_equal},
-	{"_!=_", 2, plan_unequal},
-	{"_<_", 2, plan_less},
-	{"_<=_", 2, plan_less_equal},
-	{"_>_", 2, plan_greater},
-	{"_>=_", 2, plan_greater_equal},
-	{"@in", 2, plan_member},
-	{"_[_]", 2, plan_index},
-	{"!_", 1, plan_not},
-	{"@not_strictly_false", 1, plan_not_strictly_false},
+	{"_==_", 2, plan_equal},  {"_!=_", 2, plan_unequal},
+	{"_<_", 2, plan_less},    {"_<=_", 2, plan_less_equal},
+	{"_>_", 2, plan_greater}, {"_>=_", 2, plan_greater_equal},
+	{"@in", 2, plan_member},  {"_[_]", 2, plan_index},
+	{"!_", 1, plan_not},      {"@not_strictly_false", 1, plan_not_strictly_false},
 };
 static const struct special functions[] = {
-	{"starts_with_string", 2, plan_starts},
-	{"ends_with_string", 2, plan_ends},
-	{"contains_string", 2, plan_contains},
-	{"optional_or_optional", 2, plan_or_optional},
+	{"starts_with_string", 2, plan_starts},       {"ends_with_string", 2, plan_ends},
+	{"contains_string", 2, plan_contains},        {"optional_or_optional", 2, plan_or_optional},
 	{"optional_orValue_value", 2, plan_or_value},
 };
 
@@ -268,7 +247,8 @@ static bool plan_by(const struct special *table, size_t count, struct slice name
 
 bool cel_plan_special(struct cel_planner *p, const struct cel_callee *callee,
                       const struct cel_planned *args, struct cel_planned *out) {
-	if (plan_by(operators, COUNT(operators), callee->function, p, callee, args, out)) return true;
+	if (plan_by(operators, COUNT(operators), callee->function, p, callee, args, out))
+		return true;
 	if (callee->count != 1) return false;
 	struct slice id = slice_str(callee->overloads[0]->id);
 	return plan_by(functions, COUNT(functions), id, p, callee, args, out);

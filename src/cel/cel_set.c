@@ -61,17 +61,23 @@ const struct cel_set *cel_set_make(struct arena *a, const struct cel_list *value
 	return s;
 }
 
-bool cel_set_has(const struct cel_set *s, const struct cel_value *v) {
-	if (s->kind == v->kind && s->mask) return *place_of(s, v) != 0;
-	if (s->kind == CEL_STRING && v->kind != CEL_STRING) return false;
-	for (uint32_t i = 0; i < s->values->count; i++) {
-		const struct cel_value *item = &s->values->items[i];
-		bool has = s->kind == v->kind ? same(item, v) : cel_equal(item, v);
-		if (has) return true;
+static bool walk_texts(const struct cel_list *values, const struct cel_value *v) {
+	for (uint32_t i = 0; i < values->count; i++) {
+		const struct cel_value *item = &values->items[i];
+		if (item->extra == v->extra && cel_text_equal(item->s, v->s, v->extra)) return true;
 	}
 	return false;
 }
 
-const struct cel_list *cel_set_values(const struct cel_set *s) {
-	return s->values;
+static int walk_any(struct cel_call *c, const struct cel_list *values, const struct cel_value *v) {
+	int same = 0;
+	for (uint32_t i = 0; i < values->count && same == 0; i++)
+		same = cel_equal_charged(c, &values->items[i], v);
+	return same;
+}
+
+int cel_set_has(const struct cel_set *s, struct cel_call *c, const struct cel_value *v) {
+	if (s->kind == v->kind && s->mask) return *place_of(s, v) != 0;
+	if (s->kind == CEL_STRING) return v->kind == CEL_STRING && walk_texts(s->values, v);
+	return walk_any(c, s->values, v);
 }

@@ -155,8 +155,9 @@ static int equal(struct cel_call *c, const struct cel_value *a, const struct cel
 	case CEL_DOUBLE: return a->d == b->d;
 	case CEL_STRING:
 	case CEL_BYTES:
+		if (a->extra != b->extra) return 0;
 		if (!pay(c, a->extra / CEL_TEXT_PER_UNIT)) return -1;
-		return a->extra == b->extra && equal_texts(cel_slice(a), cel_slice(b));
+		return equal_texts(cel_slice(a), cel_slice(b));
 	case CEL_TIMESTAMP: return a->i == b->i && a->extra == b->extra;
 	case CEL_TYPE: return equal_types(a->type, b->type);
 	case CEL_IP:

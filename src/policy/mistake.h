@@ -1,7 +1,7 @@
 /* Mistakes in a file, collected so that a person sees all of them at once and in the
- * order of the file; and the guess at what a misspelt word should have been.
- * Knows positions and texts, not what a file is about. One thread. */
+ * order of the file. Knows positions and texts, not what a file is about. One thread. */
 #pragma once
+#include "base/wording.h"
 #include "policy/policy.h"
 
 enum { MISTAKES_MAX = 50 }; /* more than a person reads; further ones are dropped */
@@ -22,19 +22,3 @@ static inline bool mistakes_full(const struct mistakes *m) {
 /* Hands them over by line and column; ERR_INVALID when there was any. */
 MUST enum err mistakes_report(struct mistakes *m,
                               void (*report)(void *arg, const struct policy_error *e), void *arg);
-
-/* Bytes from outside in quotes, fit for a message: control characters replaced, the end cut. */
-struct shown {
-	char text[64];
-};
-struct shown show(struct slice value);
-
-/* Offer every candidate; `best` is the nearest that is near enough, or empty. */
-struct suggestion {
-	struct slice wanted, best;
-	int distance;
-};
-struct suggestion suggestion_start(struct slice wanted);
-void suggestion_offer(struct suggestion *s, struct slice candidate);
-/* " (did you mean 'x'?)" or "". */
-struct shown suggestion_text(const struct suggestion *s);
