@@ -96,8 +96,13 @@ const struct ring_entry *ring_find(const struct ring *r, struct slice id) {
 	return e->number == number ? e : NULL;
 }
 
-int ring_region(struct slice id) {
-	uint64_t region;
+bool ring_place(struct slice id, int *region, int *worker) {
+	uint64_t r, w;
 	struct slice first = slice_cut(&id, '.');
-	return parse_hex(first, &region) && region < POLICY_REGIONS_MAX ? (int)region : -1;
+	struct slice second = slice_cut(&id, '.');
+	if (!parse_hex(first, &r) || !parse_hex(second, &w)) return false;
+	if (r >= POLICY_REGIONS_MAX || w > INT16_MAX) return false;
+	*region = (int)r;
+	*worker = (int)w;
+	return true;
 }

@@ -30,5 +30,5 @@ struct slice ring_add(struct ring *r, const struct decide_request *request,
                       const struct decision *d, uint64_t world_version, char id[RING_ID_MAX]);
 /* NULL: not of this ring, or forgotten. */
 const struct ring_entry *ring_find(const struct ring *r, struct slice id);
-/* The region whose node gave this id out; -1: no id. */
-int ring_region(struct slice id);
+/* Whose ring gave this id out. False: it is no id. */
+bool ring_place(struct slice id, int *region, int *worker);

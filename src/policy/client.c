@@ -7,7 +7,7 @@ bool client_address(struct slice text, struct cel_net *out) {
 	if (slice_starts(text, SLICE_LIT("["))) {
 		rest = slice_of(text.ptr + 1, text.len - 1);
 		host = slice_cut(&rest, ']');
-		if (rest.len && rest.ptr[0] != ':') return false;
+		if (!rest.ptr || (rest.len && rest.ptr[0] != ':')) return false;
 	} else {
 		host = slice_cut(&rest, ':');
 	}
