@@ -1,5 +1,6 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
- * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID]. */
+ * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID],
+ * /admin/v1/decisions/ID. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
@@ -8,6 +9,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define DECISIONS_PATH "/admin/v1/decisions/"
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail) {
 	struct buf body;
@@ -69,10 +72,13 @@ static void on_request(void *arg, struct http_exchange *x) {
 		admin_status(a, x, admin_ready(a, &why));
 	} else if (slice_starts(h->path, SLICE_LIT("/admin/v1/quarantine"))) {
 		admin_quarantine(a, x, slice_of(h->path.ptr + 20, h->path.len - 20));
+	} else if (slice_starts(h->path, SLICE_LIT(DECISIONS_PATH))) {
+		size_t skip = sizeof(DECISIONS_PATH) - 1;
+		admin_decision(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
 	} else {
 		admin_problem(x, ERR_NOT_FOUND,
-		              "there is /metrics, /livez, /readyz, /admin/v1/status and "
-		              "/admin/v1/quarantine/CELL");
+		              "there is /metrics, /livez, /readyz, /admin/v1/status, "
+		              "/admin/v1/quarantine/CELL and " DECISIONS_PATH "ID");
 	}
 }
 

@@ -28,6 +28,18 @@ void edge_wake(struct edge *e);
 /* Any thread, once. Takes no more requests, answers those under way for a second at most, then
  * stops the edge's loop. */
 void edge_drain(struct edge *e);
+/* Any thread: what an edge remembers of a decision that it gave this id. Caller-owned until `done`,
+ * which is called on reply_to's loop; a stopped edge answers no more. */
+struct edge_query {
+	struct io_post post;
+	struct edge *edge;
+	struct io *reply_to;
+	char id[64];
+	struct buf body; /* the caller's to free: JSON; empty: forgotten or never given */
+	enum err err;    /* ERR_NOT_FOUND, ERR_NO_MEMORY */
+	void (*done)(struct edge_query *q);
+};
+void edge_decision(struct edge *e, struct edge_query *q);
 /* The loop has stopped. */
 void edge_free(struct edge *e);
 

@@ -11,6 +11,8 @@ static const struct face {
 	bool posted; /* POST only */
 	void (*serve)(struct mouth *m);
 } faces[MOUTH_COUNT] = {
+	[MOUTH_DECIDE] = {"/v1/decide", "decide", .posted = true, .serve = mouth_decision},
+	[MOUTH_EXPLAIN] = {"/v1/explain", "explain", .posted = true, .serve = mouth_explanation},
 	[MOUTH_AUTH_REQUEST] = {"/v1/auth-request", "auth-request", .serve = mouth_auth_request},
 	[MOUTH_EXT_AUTHZ] = {"/v1/ext-authz", "ext-authz", .prefix = true,
                              .serve = mouth_ext_authz},

@@ -8,6 +8,7 @@
  * targetingKey is whom weights stick to. For a caller that may ask about any tenant it also names
  * the tenant, unless the context has a member `tenant`. */
 #include "base/hash.h"
+#include "edge/json.h"
 #include "edge/mouth.h"
 #include "io/http_problem.h"
 
@@ -44,26 +45,6 @@ static void fail(struct ofrep *o, int status, const char *code, const char *why)
 
 /* --- the context ------------------------------------------------------------------------- */
 
-/* Before a parser builds a tree of it. */
-static bool shallow(struct slice body) {
-	int depth = 0;
-	bool text = false;
-	for (size_t i = 0; i < body.len; i++) {
-		uint8_t c = body.ptr[i];
-		if (text) {
-			if (c == '\\') i++;
-			text = c != '"';
-		} else if (c == '"') {
-			text = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > CONTEXT_DEPTH_MAX) return false;
-		} else if (c == '}' || c == ']') {
-			depth--;
-		}
-	}
-	return true;
-}
-
 static bool member(const json_t *context, const char *name, struct slice *out) {
 	const json_t *v = json_object_get(context, name);
 	if (!json_is_string(v)) return false;
@@ -78,7 +59,7 @@ static const json_t *context_of(struct ofrep *o) {
 		fail(o, 400, "INVALID_CONTEXT", "the context is larger than 64 KiB");
 		return NULL;
 	}
-	if (!shallow(body)) {
+	if (json_measure(body).depth > CONTEXT_DEPTH_MAX) {
 		fail(o, 400, "INVALID_CONTEXT", "the context is nested deeper than 16 levels");
 		return NULL;
 	}

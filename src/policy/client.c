@@ -14,6 +14,11 @@ bool client_address(struct slice text, struct cel_net *out) {
 	return cel_ip_parse(host, true, out);
 }
 
+void client_print(const struct cel_net *ip, char out[CLIENT_TEXT_MAX]) {
+	struct cel_value v = {.kind = CEL_IP, .net = ip};
+	cel_net_print(&v, out);
+}
+
 bool client_trusted(const struct node_config *c, const struct cel_net *at) {
 	for (int i = 0; i < c->trusted_proxy_count; i++)
 		if (cel_net_contains(&c->trusted_proxies[i], at)) return true;

@@ -6,6 +6,8 @@
 
 /* "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]:443". */
 bool client_address(struct slice text, struct cel_net *out);
+enum { CLIENT_TEXT_MAX = CEL_NET_MAX };
+void client_print(const struct cel_net *ip, char out[CLIENT_TEXT_MAX]); /* RFC 5952 */
 bool client_trusted(const struct node_config *c, const struct cel_net *at);
 /* Goes back from `at`, the nearest hop known, along one X-Forwarded-For from its right, as long as
  * each hop is trusted. False: this is the client, or nothing further back can be believed; true: the

@@ -27,8 +27,7 @@ static void expect_address(const char *text, const char *printed) {
 	assert_int_equal(found, printed != NULL);
 	if (!found) return;
 	char out[CEL_NET_MAX];
-	struct cel_value v = {.kind = CEL_IP, .net = &ip};
-	cel_net_print(&v, out);
+	client_print(&ip, out);
 	assert_string_equal(out, printed);
 }
 
