@@ -43,7 +43,8 @@ static enum err check_tenant(struct asking *a, const json_t *object) {
 
 static enum err read_mistake(struct asking *a, int index, const struct json_mistake *why) {
 	char where[64] = "";
-	if (index >= 0) snprintf(where, sizeof(where), "requests[%d]%s", index, *why->path ? "." : "");
+	if (index >= 0)
+		snprintf(where, sizeof(where), "requests[%d]%s", index, *why->path ? "." : "");
 	bool placed = *where || *why->path;
 	return fault_set(&a->fault, ERR_INVALID, "%s%s%s%s", where, why->path, placed ? ": " : "",
 	                 why->text);
@@ -66,7 +67,8 @@ static enum err answer_one(struct asking *a, const json_t *object, int index) {
 	if (!e) e = buf_append_str(&a->out, ",\"decision\":");
 	if (!e) e = decision_json(m->edge->policy, &m->decision, a->told, &a->out);
 	if (!e) e = buf_append_str(&a->out, "}");
-	return e ? fault_set(&a->fault, e, "the answer would be too large; ask for less at once") : ERR_OK;
+	return e ? fault_set(&a->fault, e, "the answer would be too large; ask for less at once")
+	         : ERR_OK;
 }
 
 static enum err answer_batch(struct asking *a, const json_t *requests) {

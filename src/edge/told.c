@@ -44,8 +44,7 @@ static enum err put_request(const struct policy *p, const struct decide_request 
 	if (!e) e = put_text(out, "path", r->path);
 	if (!e) e = put_text(out, "host", r->host);
 	if (!e) e = put_client(&r->client, out);
-	return e ? e
-	         : buf_printf(out, "},\"time_ms\":%llu", (unsigned long long)r->time_ms);
+	return e ? e : buf_printf(out, "},\"time_ms\":%llu", (unsigned long long)r->time_ms);
 }
 
 enum err told_entry(const struct policy *p, struct slice id, const struct ring_entry *entry,
