@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char help[] =
+	"usage: holdfast explain --id ID [--json]\n\n"
+	"Why a running region decided as it did: ID is Holdfast-Decision or X-Decision-Id of an "
+	"answer.\nEach worker remembers its last (`decisions` in the node's file).\n\n" TARGET_HELP
+	"      --json                as the region tells it\n\n"
+	"example: holdfast explain --id 0.0.5f3a9c01.2a --dir .playground\n";
+
 static const char *text(const json_t *object, const char *name) {
 	const char *s = json_string_value(json_object_get(object, name));
 	return s ? s : "";
@@ -100,11 +107,27 @@ static int ask(struct target *t, const char *id, bool as_json) {
 	return status;
 }
 
-int explain_id(const struct target_options *options, const char *id, bool json) {
+bool explain_id_asked(int argc, char **argv) {
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--id") == 0 || strncmp(argv[i], "--id=", 5) == 0) return true;
+	return false;
+}
+
+int command_explain_id(int argc, char **argv) {
+	struct target_options where = {0};
+	const char *id = NULL, *json = NULL;
+	const struct option_spec specs[] = {
+		TARGET_OPTIONS(where), {"id", true, &id}, {"json", false, &json}, {0}};
+	int words = options_parse(argc, argv, specs, help);
+	if (words < 0) return EXIT_USAGE;
+	if (words > 0 || !id) {
+		complain("explain: with --id no file is read: see holdfast explain --help");
+		return EXIT_USAGE;
+	}
 	struct target t;
 	int status = EXIT_NO;
-	if (target_open(options, TARGET_ADMIN, false, 5000, &t) == ERR_OK)
-		status = ask(&t, id, json);
+	if (target_open(&where, TARGET_ADMIN, false, 5000, &t) == ERR_OK)
+		status = ask(&t, id, json != NULL);
 	target_close(&t);
 	return status;
 }

@@ -2,5 +2,5 @@
 #pragma once
 #include "app/target.h"
 
-/* id: of Holdfast-Decision or X-Decision-Id. json: as the node tells it. The exit status. */
-int explain_id(const struct target_options *options, const char *id, bool json);
+bool explain_id_asked(int argc, char **argv); /* is --id among the options? */
+int command_explain_id(int argc, char **argv);

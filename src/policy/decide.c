@@ -269,3 +269,10 @@ void decide(const struct policy *policy, const struct world *w, const struct dec
 	if (!class->transit && !(class->regions & bit(r->here)) && p.allowed) refuse_transit(&p);
 	assert_within(out);
 }
+
+/* No policy has rules yet that could match. */
+void decide_traced(const struct policy *policy, const struct world *w,
+                   const struct decide_request *r, struct decision *out, uint64_t *hits) {
+	(void)hits;
+	decide(policy, w, r, out);
+}

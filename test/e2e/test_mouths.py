@@ -131,6 +131,20 @@ def test_data_calls_can_be_asked_about(playground, acme, unique):
     assert kept["request"]["path"] == f"/v1/data/notes/{unique}" and kept["request"]["client"]["ip"] == "127.0.0.1"
 
 
+def test_a_person_asks_why(playground, acme, unique):
+    playground.wait_home("us-1")
+    given = acme.put("eu-central", f"notes/{unique}", b"x").headers["Holdfast-Decision"]
+    told = harness.holdfast("explain", "--id", given, "--dir", playground.dir, check=0).stdout.decode()
+    assert told.startswith("forward us-east\n") and "  us-east: home of the cell\n" in told
+    assert f"asked by acme at eu-central: PUT /v1/data/notes/{unique} (write, session) from 127.0.0.1\n" in told
+    again = harness.holdfast("explain", f"--id={given}", "--dir", playground.dir, "--json", check=0)
+    assert json.loads(again.stdout)["id"] == given
+    for bad, why in ((given + "f", "not remembered"), ("x", "no id"), ("ff.0.0.1", "not here")):
+        done = harness.holdfast("explain", "--id", bad, "--dir", playground.dir, check=1)
+        assert why in done.stderr.decode(), done
+    harness.holdfast("explain", "--id", given, "policy.yaml", check=2)
+
+
 def test_ids_that_nobody_gave(playground, acme):
     other = acme.get("us-east", "notes/none").headers["Holdfast-Decision"]
     assert "us-east" in playground.admin_get("eu-west", "/admin/v1/decisions/" + other).problem(404, "not-found")

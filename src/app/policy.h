@@ -1,0 +1,5 @@
+/* `holdfast policy …`: what its parts share. */
+#pragma once
+#include "app/command.h"
+
+int policy_test(int argc, char **argv);
