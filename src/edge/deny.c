@@ -1,6 +1,7 @@
 /* Refusals in the words of the protocol: the same for data calls and for who asks for the
  * decision alone. */
 #include "edge/edge_private.h"
+#include "io/http_problem.h"
 #include "policy/ask.h"
 
 #include <stdio.h>
@@ -19,13 +20,20 @@ static void misdirected(const struct edge *e, const struct decision *d, struct d
 	out->extra = out->more;
 }
 
-/* A rule's name is one of name_valid(): nothing to escape. */
 static void denied(const struct edge *e, const struct decision *d, struct denial *out) {
 	if (d->rule < 0) return;
 	const struct policy_rule *rule = &e->policy->rules[d->rule];
 	if (*rule->reason) out->detail = rule->reason;
-	snprintf(out->more, sizeof(out->more), "\"rule\":\"%s\"", rule->name);
-	out->extra = out->more;
+	struct buf more;
+	buf_init(&more, sizeof(out->more) - 1);
+	if (buf_append_str(&more, "\"rule\":") == ERR_OK &&
+	    http_json_string(&more, slice_str(rule->name)) == ERR_OK) {
+		struct slice s = buf_slice(&more);
+		memcpy(out->more, s.ptr, s.len);
+		out->more[s.len] = 0;
+		out->extra = out->more;
+	}
+	buf_done(&more);
 }
 
 void denial_of(const struct edge *e, const struct decision *d, struct denial *out) {

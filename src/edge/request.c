@@ -191,6 +191,7 @@ static void read_facts(struct request *r) {
 	r->ask.tenant = r->tenant;
 	r->ask.write = r->write;
 	r->ask.forwarded = r->forwarded;
+	r->ask.ruled = r->proven;
 	r->ask.consistency = r->consistency;
 	r->ask.bounded_ms = r->bounded_ms;
 	r->ask.domain = r->domain;
