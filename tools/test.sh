@@ -30,10 +30,11 @@ stage() {
 
 # compile DIR CC [meson options]: sets the directory up once; ninja sees later changes.
 compile() {
-	local dir=$1 compiler=$2
+	local dir=$1 compiler=$2 cxx=g++
+	[ "$compiler" = clang ] && cxx=clang++
 	shift 2
 	if [ ! -f "$dir/build.ninja" ]; then
-		CC=$compiler meson setup "$dir" "$@" || return 1
+		CC=$compiler CXX=$cxx meson setup "$dir" "$@" || return 1
 	fi
 	ninja -C "$dir" --quiet
 }

@@ -67,7 +67,7 @@ struct cel_options {
 	bool suite_macros;               /* cel.block and its like, of cel-spec's own suites */
 };
 struct cel_program;
-/* Copies the source. ERR_INVALID with issues; ERR_TOO_LARGE (an issue says which limit);
+/* Keeps nothing of the source. ERR_INVALID with issues; ERR_TOO_LARGE (an issue says which limit);
  * ERR_NO_MEMORY. */
 MUST enum err cel_compile(const struct cel_env *e, struct slice source,
                           const struct cel_options *o, struct cel_issues *issues,
@@ -75,15 +75,22 @@ MUST enum err cel_compile(const struct cel_env *e, struct slice source,
 void cel_program_free(struct cel_program *p);
 const struct cel_type *cel_program_type(const struct cel_program *p);
 /* What an evaluation costs at most, for texts of up to 1,024 bytes and lists of up to 64 elements
- * where sizes are not known; UINT64_MAX: unbounded. */
+ * where sizes are not known; UINT64_MAX: unbounded.
+ *
+ * A unit is about one step: an operator, a turn of a loop, an element copied or compared, ten
+ * bytes of text looked at; some tens of nanoseconds at most. Code without loops is charged as a
+ * whole when it is entered, at the start and at each turn, as though && || ?: skipped nothing;
+ * loops, and functions over long values, are charged as they go. */
 uint64_t cel_program_cost_max(const struct cel_program *p);
 /* Whether it reads this slot. */
 bool cel_program_uses(const struct cel_program *p, int slot);
 
-/* What must hold for a bool program to be true or to fail: `slot` equals one of the values. From
- * conjuncts at the top of the form slot == constant or slot in [constants] that come before
- * anything which could fail or be true without them. An index over many programs skips those
- * whose guards do not hold. Returns how many; *out belongs to the program. */
+/* What must hold for a bool program to be true: `slot` equals one of the values. From conjuncts at
+ * the top of the form slot == constant or slot in [constants]: where the slot has a value and it
+ * is none of them, the program is false, whatever the other conjuncts are, errors included. An
+ * index over many programs skips those (what they would have cost is saved, so one that would
+ * have ended over its limit is false as well); a slot without a value skips none. Returns how
+ * many; *out belongs to the program. */
 struct cel_guard {
 	int slot;
 	const struct cel_value *values; /* STRING, INT, UINT or BOOL */

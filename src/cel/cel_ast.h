@@ -41,11 +41,10 @@ struct cel_expr {
 	uint32_t at;    /* byte offset in the source: of the operator, of a call's '(' */
 	/* The checker fills these; NULL, 0 or empty in an unchecked tree. */
 	const struct cel_type *type;
-	/* IDENT and SELECT that turned out to name a declared variable or constant ("a.b.c"): what
-	 * to look it up by, its full name, or ".x" where the container has an x of its own; of a
-	 * variable of a macro its name. CALL whose target is no argument but the first part of the
-	 * function's name, "math" of math.abs(x), or whose function is the container's: the function's
-	 * full name. */
+	/* IDENT and SELECT that turned out to name a declared variable or constant ("a.b.c"): its
+	 * full name, whatever the container; of a variable of a macro its name. CALL whose target is
+	 * no argument but the first part of the function's name, "math" of math.abs(x), or whose
+	 * function is the container's: the function's full name. */
 	struct slice reference;
 	/* CALL: the overloads that can be meant; more than one where types are dyn. */
 	const struct cel_overload *const *overloads;

@@ -7,7 +7,7 @@ static const struct cel_type *resolved(struct cel_checker *c, const struct cel_t
 	return cel_unify_resolve(&c->unifier, t, false);
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 static const struct cel_scope_name *local_find(const struct cel_checker *c, struct slice name) {
 	const struct cel_scope_name *s = c->scope;
@@ -17,18 +17,7 @@ static const struct cel_scope_name *local_find(const struct cel_checker *c, stru
 
 static const struct cel_type *refer(struct cel_checker *c, const struct cel_expr *e,
                                     const struct cel_name *name) {
-	struct slice reference = name->full;
-	if (cel_env_find(c->env, reference) != name) {
-		uint8_t *rooted = arena_alloc(c->arena, reference.len + 1);
-		if (!rooted) {
-			c->unifier.error = ERR_NO_MEMORY;
-			return &cel_type_error;
-		}
-		rooted[0] = '.';
-		memcpy(rooted + 1, reference.ptr, reference.len);
-		reference = slice_of(rooted, reference.len + 1);
-	}
-	cel_check_own(e)->reference = reference;
+	cel_check_own(e)->reference = name->full;
 	return cel_unify_instance(&c->unifier, name->type, c->declared);
 }
 
@@ -42,17 +31,18 @@ static const struct cel_type *check_ident(struct cel_checker *c, const struct ce
 	return name ? refer(c, e, name) : cel_check_undeclared(c, e->at, e->ident, false);
 }
 
-/* What the whole of a.b.c is declared as; NULL: nothing, or `a` is a variable of a macro. */
+/* What the whole of a.b.c, or of has(a.b.c), is declared as; NULL: nothing, or `a` is a variable
+ * of a macro. */
 static const struct cel_name *qualified(const struct cel_checker *c, const struct cel_expr *e) {
 	char text[CEL_NAME_MAX];
-	size_t len = cel_tree_name(e, text);
+	size_t len = cel_tree_name_with(e->select.operand, e->select.field, text);
 	struct slice first = slice_of(text, len);
 	first = slice_cut(&first, '.');
 	if (len == 0 || local_find(c, first)) return NULL;
 	return cel_env_find(c->env, slice_of(text, len));
 }
 
-/* --- fields ---------------------------------------------------------------------------------- */
+/* --- fields ------------------------------------------------------------------------------- */
 
 static const struct cel_type *field_type(struct cel_checker *c, const struct cel_expr *e,
                                          const struct cel_type *of) {
@@ -83,7 +73,10 @@ const struct cel_type *cel_check_field(struct cel_checker *c, const struct cel_e
 
 static const struct cel_type *check_select(struct cel_checker *c, const struct cel_expr *e) {
 	const struct cel_name *name = qualified(c, e);
-	if (name) return refer(c, e, name);
+	if (name) {
+		const struct cel_type *type = refer(c, e, name);
+		return e->select.test ? &cel_type_bool : type;
+	}
 	const struct cel_expr *chain = c->chain;
 	if (!c->chain) c->chain = e;
 	const struct cel_type *type = cel_check_field(c, e, e->select.operand, false);
@@ -91,7 +84,7 @@ static const struct cel_type *check_select(struct cel_checker *c, const struct c
 	return e->select.test ? &cel_type_bool : resolved(c, type);
 }
 
-/* --- literals -------------------------------------------------------------------------------- */
+/* --- literals ----------------------------------------------------------------------------- */
 
 static const struct cel_type *constant_type(const struct cel_value *v) {
 	switch (v->kind) {
@@ -160,7 +153,7 @@ static const struct cel_type *check_struct(struct cel_checker *c, const struct c
 	                      SLICE_ARG(name->full));
 }
 
-/* --- folds ----------------------------------------------------------------------------------- */
+/* --- folds -------------------------------------------------------------------------------- */
 
 struct variables {
 	const struct cel_type *first, *second;
@@ -211,7 +204,7 @@ static const struct cel_type *check_fold(struct cel_checker *c, const struct cel
 	return resolved(c, type);
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------- */
 
 static const struct cel_type *check_kind(struct cel_checker *c, const struct cel_expr *e) {
 	switch (e->kind) {

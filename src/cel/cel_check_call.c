@@ -14,7 +14,7 @@ struct call {
 	uint32_t count;
 };
 
-/* --- overloads ------------------------------------------------------------------------------- */
+/* --- overloads ---------------------------------------------------------------------------- */
 
 static bool overload_fits(struct cel_checker *c, const struct call *call,
                           const struct cel_signature *s, const struct cel_type **result) {
@@ -73,7 +73,7 @@ static const struct cel_type *choose(struct cel_checker *c, const struct call *c
 	return type ? type : no_overload(c, call);
 }
 
-/* --- calls ----------------------------------------------------------------------------------- */
+/* --- calls -------------------------------------------------------------------------------- */
 
 /* operand.?field is a call by its tree, but its second argument is a name. */
 static const struct cel_type *check_optional_select(struct cel_checker *c,
@@ -102,16 +102,6 @@ static const struct cel_type *check_logic(struct cel_checker *c, const struct ce
 	return fits ? &cel_type_bool : &cel_type_error;
 }
 
-/* "a.b.f" of a.b.f(x). 0: no name, or too long. */
-static size_t full_name(const struct cel_expr *e, char out[CEL_NAME_MAX]) {
-	struct slice function = e->call.function;
-	size_t len = cel_tree_name(e->call.target, out);
-	if (len == 0 || function.len + 1 > CEL_NAME_MAX - len) return 0;
-	out[len] = '.';
-	memcpy(out + len + 1, function.ptr, function.len);
-	return len + 1 + function.len;
-}
-
 /* Whether there are functions "a.b.x" and nothing else is called "a.b". */
 static bool is_namespace(const struct cel_checker *c, struct slice full, struct slice function) {
 	struct slice prefix = slice_of(full.ptr, full.len - function.len), name;
@@ -131,14 +121,18 @@ static const struct cel_type *check_function(struct cel_checker *c, const struct
 	char text[CEL_NAME_MAX];
 	const struct cel_type *args[CALL_ARGS_MAX];
 	struct call call = {.expr = e, .target = e->call.target, .args = args};
-	struct slice full = slice_of(text, call.target ? full_name(e, text) : 0);
+	struct slice full = slice_of(text, 0);
+	if (call.target) full.len = cel_tree_name_with(call.target, e->call.function, text);
 	if (full.len) call.group = cel_env_group(c->env, full);
 	if (call.group) call.target = NULL;
 	bool lost = full.len && !call.group && is_namespace(c, full, e->call.function);
 	if (call.target && !lost) add_arg(c, &call, call.target);
 	for (uint32_t i = 0; i < e->call.arg_count; i++) add_arg(c, &call, e->call.args[i]);
 	if (lost) return cel_check_undeclared(c, e->at, full, true);
-	if (!call.group) call.group = cel_env_group(c->env, e->call.function);
+	if (!call.group && call.target)
+		call.group = cel_env_group_full(c->env, e->call.function);
+	else if (!call.group)
+		call.group = cel_env_group(c->env, e->call.function);
 	if (!call.group) return cel_check_undeclared(c, e->at, e->call.function, true);
 	if (!slice_eq(call.group->function, e->call.function))
 		cel_check_own(e)->reference = call.group->function;

@@ -35,7 +35,7 @@ static inline struct cel_expr *cel_check_own(const struct cel_expr *e) {
 	return (struct cel_expr *)e;
 }
 
-/* --- cel_check_say.c ------------------------------------------------------------------------- */
+/* --- cel_check_say.c ---------------------------------------------------------------------- */
 
 /* Returns cel_type_error. */
 const struct cel_type *cel_check_fail(struct cel_checker *c, uint32_t at, const char *format, ...)

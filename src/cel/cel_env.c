@@ -22,7 +22,7 @@ struct cel_env {
 	const struct cel_zones *zones;
 };
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 /* One name or several with dots between. */
 static bool is_qualified(struct slice name) {
@@ -80,7 +80,7 @@ enum err cel_env_constant(struct cel_env *e, struct slice name, const struct cel
 	return add_constant(e, name, cel_type_of(v), *v);
 }
 
-/* --- functions ------------------------------------------------------------------------------- */
+/* --- functions ---------------------------------------------------------------------------- */
 
 static struct cel_group *group_of(struct cel_env *e, const char *function) {
 	struct slice name = slice_str(function);
@@ -121,7 +121,7 @@ enum err cel_env_library(struct cel_env *e, const struct cel_library *l) {
 	return err;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------- */
 
 /* Never called, since they do not evaluate all they are given: here for their signatures. */
 static const struct cel_overload logic[] = {
@@ -200,7 +200,7 @@ void cel_env_zones(struct cel_env *e, const struct cel_zones *z) {
 	e->zones = z;
 }
 
-/* --- looking up ------------------------------------------------------------------------------- */
+/* --- looking up --------------------------------------------------------------------------- */
 
 /* The container without its last part; ptr NULL after the root. */
 static struct slice parent_of(struct slice container) {
@@ -234,6 +234,10 @@ const struct cel_name *cel_env_find(const struct cel_env *e, struct slice name) 
 
 const struct cel_name *cel_env_find_full(const struct cel_env *e, struct slice full) {
 	return map_get(&e->names, full);
+}
+
+const struct cel_group *cel_env_group_full(const struct cel_env *e, struct slice function) {
+	return map_get(&e->functions, function);
 }
 
 const struct cel_group *cel_env_group(const struct cel_env *e, struct slice function) {

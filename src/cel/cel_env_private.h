@@ -22,9 +22,10 @@ struct cel_group {
 /* Both look "x" up as "a.b.x", "a.x", "x" in container "a.b", and ".x" as "x" alone. NULL: nobody
  * declared it. */
 const struct cel_name *cel_env_find(const struct cel_env *e, struct slice name);
-/* Of a name in full, whatever the container. */
-const struct cel_name *cel_env_find_full(const struct cel_env *e, struct slice full);
 const struct cel_group *cel_env_group(const struct cel_env *e, struct slice function);
+/* Of a name in full, whatever the container: a reference; a function with a receiver. */
+const struct cel_name *cel_env_find_full(const struct cel_env *e, struct slice full);
+const struct cel_group *cel_env_group_full(const struct cel_env *e, struct slice function);
 
 /* Of an overload that is in the environment. */
 const struct cel_signature *cel_env_signature(const struct cel_env *e,

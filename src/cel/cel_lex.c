@@ -42,7 +42,7 @@ static enum cel_token_kind wrong(struct cel_lexer *l, const char *why) {
 	return CEL_TOKEN_WRONG;
 }
 
-/* --- numbers --------------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------------------ */
 
 static bool skip_exponent(struct cel_lexer *l) {
 	if (peek(l, 0) != 'e' && peek(l, 0) != 'E') return false;
@@ -73,7 +73,7 @@ static enum cel_token_kind lex_number(struct cel_lexer *l) {
 	return CEL_TOKEN_UINT;
 }
 
-/* --- texts ------------------------------------------------------------------------------------- */
+/* --- texts -------------------------------------------------------------------------------- */
 
 /* Past b and r before a quote; 0: there is no quote. */
 static size_t text_prefix(const struct cel_lexer *l, bool *bytes, bool *raw) {
@@ -111,7 +111,7 @@ static enum cel_token_kind lex_text(struct cel_lexer *l) {
 	return wrong(l, "the text is not closed");
 }
 
-/* --- words and signs ----------------------------------------------------------------------------- */
+/* --- words and signs ---------------------------------------------------------------------- */
 
 static enum cel_token_kind lex_word(struct cel_lexer *l) {
 	static const struct {

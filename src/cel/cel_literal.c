@@ -12,7 +12,7 @@ static int digit_of(uint8_t c) {
 	return 99;
 }
 
-/* --- numbers --------------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------------------ */
 
 static bool read_hex(struct slice digits, uint64_t *out) {
 	*out = 0;
@@ -52,7 +52,7 @@ static const char *read_double(struct slice text, bool negative, struct cel_valu
 	return NULL;
 }
 
-/* --- texts ------------------------------------------------------------------------------------- */
+/* --- texts -------------------------------------------------------------------------------- */
 
 struct escape {
 	uint8_t digits, base; /* of a number; 0: the character itself */

@@ -41,7 +41,7 @@ static const struct cel_expr *has(const struct cel_macro_call *c) {
 	return cel_tree_select(c->tree, c->at, e->select.operand, e->select.field, true);
 }
 
-/* --- optionals ------------------------------------------------------------------------------- */
+/* --- optionals ---------------------------------------------------------------------------- */
 
 /* The target is bound once, where cel-go copies it: chains of these would double with each link. */
 static const struct cel_expr *where_present(const struct cel_macro_call *c, bool wrap) {
@@ -68,7 +68,7 @@ static const struct cel_expr *opt_flat_map(const struct cel_macro_call *c) {
 	return where_present(c, false);
 }
 
-/* --- lists and numbers ------------------------------------------------------------------------- */
+/* --- lists and numbers -------------------------------------------------------------------- */
 
 /* Sorts by keys that are computed once for each element. */
 static const struct cel_expr *sort_by(const struct cel_macro_call *c) {
@@ -132,7 +132,7 @@ static const struct cel_expr *least(const struct cel_macro_call *c) {
 	return extreme(c, "math.@min");
 }
 
-/* --- of cel-spec's suites ------------------------------------------------------------------------ */
+/* --- of cel-spec's suites ----------------------------------------------------------------- */
 
 static const struct cel_expr *numbered(const struct cel_macro_call *c, const char *prefix) {
 	char name[48];
@@ -181,7 +181,7 @@ static const struct cel_expr *block(const struct cel_macro_call *c) {
 	return body;
 }
 
-/* --- the table ----------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------- */
 
 /* Found by function, what it is called on, and number of arguments. */
 enum receiver { GLOBAL, MEMBER, IN_CEL, IN_MATH };

@@ -24,7 +24,7 @@ struct cel_macro_call {
 bool cel_macro_expand(const struct cel_macro_call *c, enum cel_macros known,
                       const struct cel_expr **out);
 
-/* --- for macros of folds (cel_macro_fold.c) and the others --------------------------------------- */
+/* --- for macros of folds (cel_macro_fold.c) and the others -------------------------------- */
 
 /* The name that an argument must be; `what` begins the issue otherwise. Empty: reported. */
 struct slice cel_macro_name(const struct cel_macro_call *c, const struct cel_expr *arg,

@@ -29,7 +29,7 @@ static const struct cel_expr *step_where(const struct cel_macro_call *c,
 	return CEL_TREE_CALL(c->tree, c->at, "_?_:_", NULL, filter, step, accu(c));
 }
 
-/* --- variables ------------------------------------------------------------------------------- */
+/* --- variables ---------------------------------------------------------------------------- */
 
 static bool is_accu(struct slice name) {
 	return slice_eq(name, accu_name) || slice_is(name, "__result__");
@@ -60,7 +60,7 @@ static struct cel_fold over_pairs(const struct cel_macro_call *c) {
 	return fold;
 }
 
-/* --- quantifiers ------------------------------------------------------------------------------- */
+/* --- quantifiers -------------------------------------------------------------------------- */
 
 static const struct cel_expr *all(const struct cel_macro_call *c, struct cel_fold fold,
                                   const struct cel_expr *predicate) {
@@ -112,7 +112,7 @@ const struct cel_expr *cel_macro_exists_one_pairs(const struct cel_macro_call *c
 	return exists_one(c, over_pairs(c), c->args[2]);
 }
 
-/* --- what gathers -------------------------------------------------------------------------------- */
+/* --- what gathers ------------------------------------------------------------------------- */
 
 static const struct cel_expr *gather(const struct cel_macro_call *c, struct cel_fold fold,
                                      enum cel_expr_kind into, const struct cel_expr *filter,

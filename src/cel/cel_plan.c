@@ -1,6 +1,8 @@
 /* Planning: constants, names, fields and literals; folding of what is constant. */
 #include "cel/cel_plan.h"
 
+#include "cel/cel_issue.h"
+
 /* --- costs and sizes -------------------------------------------------------------------------- */
 
 uint64_t cel_sum(uint64_t a, uint64_t b) {
@@ -91,6 +93,15 @@ static uint64_t value_count(const struct cel_value *v) {
 
 /* --- nodes ---------------------------------------------------------------------------------------- */
 
+void cel_plan_refuse(struct cel_planner *p, enum err err, uint32_t at, const char *format, ...) {
+	if (p->err) return;
+	p->err = err;
+	va_list args;
+	va_start(args, format);
+	cel_issue_vadd(p->issues, p->source, at, format, args);
+	va_end(args);
+}
+
 void *cel_plan_node(struct cel_planner *p, const struct cel_node *functions, size_t bytes) {
 	struct cel_node *n = arena_alloc(&p->program->arena, bytes);
 	if (n) *n = *functions;
@@ -125,6 +136,7 @@ struct cel_planned cel_plan_folded(struct cel_planner *p, struct cel_planned pla
 	struct cel_frame frame = {.arena = &p->program->arena, .cost_limit = planned.cost + 1};
 	struct cel_value v;
 	cel_eval(&part, &frame, &v);
+	p->fold_fault = v.kind == CEL_ERROR ? (enum cel_fault)v.extra : CEL_FAULT_NONE;
 	return v.kind == CEL_ERROR ? planned : cel_plan_value(p, &v);
 }
 
@@ -205,23 +217,16 @@ static struct cel_planned plan_ident(struct cel_planner *p, const struct cel_exp
 /* --- fields ------------------------------------------------------------------------------------------- */
 
 struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
-                                struct slice last, char room[CEL_NAME_BYTES]) {
-	const struct slice none = {0};
-	struct slice first = e->kind == CEL_EXPR_IDENT ? e->ident : none;
-	if (e->kind == CEL_EXPR_SELECT && !e->select.test)
-		first = cel_plan_qualified(p, e->select.operand, e->select.field, room);
-	if (first.len == 0 || first.len + 1 + last.len > CEL_NAME_BYTES) return none;
-	if (e->kind == CEL_EXPR_IDENT && scope_find(p, e->ident)) return none;
-	memmove(room, first.ptr, first.len);
-	room[first.len] = '.';
-	memcpy(room + first.len + 1, last.ptr, last.len);
-	return slice_of(room, first.len + 1 + last.len);
+                                struct slice last, char room[CEL_NAME_MAX]) {
+	struct slice name = slice_of(room, cel_tree_name_with(e, last, room)), rest = name;
+	bool local = name.len && scope_find(p, slice_cut(&rest, '.'));
+	return local ? slice_of(NULL, 0) : name;
 }
 
 /* The longest prefix of a chain that is a declared name wins (langdef.md, "Name Resolution"):
  * chains are planned from their end, so the longest is asked first. */
 static const struct cel_name *names_variable(struct cel_planner *p, const struct cel_expr *e) {
-	char room[CEL_NAME_BYTES];
+	char room[CEL_NAME_MAX];
 	if (e->reference.len) return cel_env_find_full(p->env, e->reference);
 	if (e->type) return NULL;
 	struct slice name = cel_plan_qualified(p, e->select.operand, e->select.field, room);

@@ -5,13 +5,14 @@
 #include "cel/cel_ast.h"
 #include "cel/cel_env_private.h"
 #include "cel/cel_program.h"
+#include "cel/cel_tree.h"
 
 /* Bounds used where nothing is known of a size (cel_program_cost_max). */
 enum { CEL_TEXT_ASSUMED = 1024, CEL_COUNT_ASSUMED = 64 };
 
 /* A planned expression: its node, and what its parent must know of it. */
 struct cel_planned {
-	const struct cel_node *node; /* NULL: failed; the planner says why */
+	const struct cel_node *node; /* NULL: no memory, or refused */
 	uint64_t steps;              /* straight-line, charged as a whole where it is entered */
 	uint64_t cost;               /* at most, loops and dynamic charges included; saturates */
 	/* Of its value, at most: elements; units that looking at all of it costs. */
@@ -35,12 +36,19 @@ struct cel_planner {
 	uint32_t local_count;
 	uint64_t fold_cost_left; /* for evaluating constant expressions now */
 	uint64_t measures_left;  /* parts of constants that may still be measured */
-	bool too_many;           /* locals or arguments; no node was made */
+	bool checked;            /* then constants that cannot be meant are refused */
+	struct slice source;
+	struct cel_issues *issues;
+	enum err err;              /* an issue says why; nodes made since are of no use */
+	enum cel_fault fold_fault; /* of what was evaluated last */
 };
 
 /* --- cel_plan.c ------------------------------------------------------------------------------ */
 
 struct cel_planned cel_plan(struct cel_planner *p, const struct cel_expr *e);
+/* The first time: an issue, and the compilation ends in `err`. */
+void cel_plan_refuse(struct cel_planner *p, enum err err, uint32_t at, const char *format, ...)
+	PRINTF_LIKE(4, 5);
 /* A node of `bytes` with these functions. NULL: no memory. */
 void *cel_plan_node(struct cel_planner *p, const struct cel_node *functions, size_t bytes);
 struct cel_planned cel_plan_value(struct cel_planner *p, const struct cel_value *v);
@@ -56,9 +64,8 @@ void cel_planned_add(struct cel_planned *whole, const struct cel_planned *part);
 uint64_t cel_sum(uint64_t a, uint64_t b);     /* saturating */
 uint64_t cel_product(uint64_t a, uint64_t b); /* saturating */
 /* "a.b.last" of a chain of fields "a.b" whose first is no local; else empty. In `room`. */
-enum { CEL_NAME_BYTES = 512 };
 struct slice cel_plan_qualified(const struct cel_planner *p, const struct cel_expr *e,
-                                struct slice last, char room[CEL_NAME_BYTES]);
+                                struct slice last, char room[CEL_NAME_MAX]);
 /* For nodes that read a variable in place and evaluate anything else: one or the other. */
 bool cel_plan_operand(const struct cel_planned *operand, uint32_t *place, uint32_t *index,
                       const struct cel_node **node);
@@ -81,6 +88,7 @@ struct cel_callee {
 	uint32_t count;
 	bool receiver; /* the target is the first argument */
 	uint32_t arg_count;
+	uint32_t at; /* in the source */
 };
 struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_callee *callee,
                                    const struct cel_planned *args, const struct cel_type *type);
@@ -94,8 +102,6 @@ bool cel_plan_special(struct cel_planner *p, const struct cel_callee *callee,
 /* --- cel_plan_fold.c ------------------------------------------------------------------------------- */
 
 struct cel_planned cel_plan_fold(struct cel_planner *p, const struct cel_expr *e);
-/* cel.@block([first, …], body): each is a local that those after it may read. */
-struct cel_planned cel_plan_block(struct cel_planner *p, const struct cel_expr *e);
 
 /* --- cel_guard.c ------------------------------------------------------------------------------------ */
 

@@ -2,7 +2,7 @@
  * choose among overloads by the kinds of their arguments. */
 #include "cel/cel_plan.h"
 
-#include "cel/cel_signature.h"
+#include "base/wording.h"
 
 /* --- && || ?: ------------------------------------------------------------------------------ */
 
@@ -13,20 +13,20 @@ struct terms {
 	bool decided; /* a constant term decides it all, whatever the others are */
 };
 
-static uint32_t terms_count(const struct cel_expr *e, struct slice operator) {
-	if (e->kind != CEL_EXPR_CALL || !slice_eq(e->call.function, operator)) return 1;
-	return terms_count(e->call.args[0], operator) + terms_count(e->call.args[1], operator);
+static uint32_t terms_count(const struct cel_expr *e, struct slice function) {
+	if (e->kind != CEL_EXPR_CALL || !slice_eq(e->call.function, function)) return 1;
+	return terms_count(e->call.args[0], function) + terms_count(e->call.args[1], function);
 }
 
-static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct slice operator,
-                      struct terms * t, struct cel_planned *whole) {
-	if (e->kind == CEL_EXPR_CALL && slice_eq(e->call.function, operator))
-		return terms_add(p, e->call.args[0], operator, t, whole) &&
-		       terms_add(p, e->call.args[1], operator, t, whole);
+static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct slice function,
+                      struct terms *t, struct cel_planned *whole) {
+	if (e->kind == CEL_EXPR_CALL && slice_eq(e->call.function, function))
+		return terms_add(p, e->call.args[0], function, t, whole) &&
+		       terms_add(p, e->call.args[1], function, t, whole);
 	struct cel_planned term = cel_plan(p, e);
 	if (!term.node) return false;
 	const struct cel_value *v = cel_plan_constant(&term);
-	bool neutral = slice_is(operator, "_&&_");
+	bool neutral = slice_is(function, "_&&_");
 	if (v && v->kind == CEL_BOOL) {
 		t->decided |= v->b != neutral;
 		return true;
@@ -38,13 +38,13 @@ static bool terms_add(struct cel_planner *p, const struct cel_expr *e, struct sl
 }
 
 static struct cel_planned plan_chain(struct cel_planner *p, const struct cel_expr *e) {
-	bool and = slice_is(e->call.function, "_&&_");
+	bool all = slice_is(e->call.function, "_&&_");
 	struct cel_planned whole = cel_planned_new(&cel_type_bool);
-	struct cel_chain *n = cel_plan_node(p, and? &cel_node_and : &cel_node_or, sizeof *n);
+	struct cel_chain *n = cel_plan_node(p, all ? &cel_node_and : &cel_node_or, sizeof *n);
 	struct terms t = {.room = terms_count(e, e->call.function)};
 	t.nodes = arena_alloc(&p->program->arena, t.room * sizeof(struct cel_node *));
 	if (!n || !t.nodes || !terms_add(p, e, e->call.function, &t, &whole)) return whole;
-	struct cel_value v = cel_bool(and != t.decided);
+	struct cel_value v = cel_bool(all != t.decided);
 	if (t.decided || t.count == 0) return cel_plan_value(p, &v);
 	n->terms = t.nodes;
 	n->count = t.count;
@@ -120,23 +120,44 @@ static bool candidate_possible(const struct cel_candidate *c, const struct cel_p
 	return true;
 }
 
+static void refuse_constant(struct cel_planner *p, const struct cel_callee *callee,
+                            const struct cel_value *text) {
+	cel_plan_refuse(p, ERR_INVALID, callee->at,
+	                "%s is malformed: '" SLICE_FMT "' cannot take it",
+	                show(cel_slice(text)).text, SLICE_ARG(callee->function));
+}
+
 /* Work that depends on constants only is done once. */
 static bool candidate_prepare(struct cel_planner *p, struct cel_candidate *c,
-                              const struct cel_planned *args, uint32_t count) {
+                              const struct cel_planned *args, const struct cel_callee *callee) {
 	struct cel_value constants[CEL_ARGS_MAX] = {0};
+	const struct cel_overload *o = c->overload;
 	bool any = false;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < callee->arg_count; i++) {
 		const struct cel_value *v = cel_plan_constant(&args[i]);
 		if (v) constants[i] = *v;
 		any |= v != NULL;
 	}
-	if (!any || !c->overload->prepare) return true;
+	if (!any || !o->prepare) return true;
 	struct cel_prepared *made = arena_alloc(&p->program->arena, sizeof *made);
 	if (!made) return false;
-	c->data = c->overload->prepare(constants);
-	*made = (struct cel_prepared){p->program->prepared, c->data, c->overload->release};
-	if (c->data && c->overload->release) p->program->prepared = made;
+	c->data = o->prepare(constants);
+	*made = (struct cel_prepared){p->program->prepared, c->data, o->release};
+	if (c->data && o->release) p->program->prepared = made;
+	const struct cel_value *from = &constants[o->prepares];
+	if (!c->data && from->kind == CEL_STRING && p->checked) refuse_constant(p, callee, from);
 	return true;
+}
+
+/* What fails each time, timestamp('tomorrow'), is refused. */
+static struct cel_planned call_folded(struct cel_planner *p, const struct cel_callee *callee,
+                                      const struct cel_planned *args, struct cel_planned whole) {
+	p->fold_fault = CEL_FAULT_NONE;
+	struct cel_planned folded = cel_plan_folded(p, whole);
+	const struct cel_value *text = callee->arg_count ? cel_plan_constant(&args[0]) : NULL;
+	if (p->checked && p->fold_fault == CEL_FAULT_CONVERT && text && text->kind == CEL_STRING)
+		refuse_constant(p, callee, text);
+	return folded;
 }
 
 /* --- what a call may cost --------------------------------------------------------------------------- */
@@ -195,7 +216,7 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
 			continue;
 		if (!candidate_kinds(p, s, callee->overloads[i], c)) return whole;
 		if (!candidate_possible(c, args, callee->arg_count)) continue;
-		if (!candidate_prepare(p, c, args, callee->arg_count)) return whole;
+		if (!candidate_prepare(p, c, args, callee)) return whole;
 		n->candidate_count++;
 	}
 	n->arg_count = (uint16_t)callee->arg_count;
@@ -203,21 +224,24 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
 	n->candidates = candidates;
 	call_cost(&whole, n, args);
 	whole.node = &n->node;
-	return cel_plan_folded(p, whole);
+	return call_folded(p, callee, args, whole);
 }
 
 /* Where nothing was checked: a target that is the first part of a function's name, "math" of
  * math.abs(x), is no argument. */
 static void callee_find(const struct cel_planner *p, const struct cel_expr *e,
                         struct cel_callee *c) {
-	char room[CEL_NAME_BYTES];
+	char room[CEL_NAME_MAX];
 	const struct cel_group *g = NULL;
 	if (c->receiver) {
 		struct slice name = cel_plan_qualified(p, e->call.target, e->call.function, room);
 		if (name.len) g = cel_env_group(p->env, name);
 		c->receiver = !g;
 	}
-	if (!g) g = cel_env_group(p->env, e->call.function);
+	if (!g && c->receiver)
+		g = cel_env_group_full(p->env, e->call.function);
+	else if (!g)
+		g = cel_env_group(p->env, e->call.function);
 	if (!g) return;
 	c->overloads = g->overloads;
 	c->count = g->count;
@@ -228,7 +252,8 @@ static struct cel_callee callee_of(const struct cel_planner *p, const struct cel
 	                       .overloads = e->overloads,
 	                       .count = e->overload_count,
 	                       .receiver = e->call.target != NULL,
-	                       .arg_count = e->call.arg_count};
+	                       .arg_count = e->call.arg_count,
+	                       .at = e->at};
 	if (e->overload_count)
 		c.receiver = cel_env_signature(p->env, e->overloads[0])->receiver;
 	else
@@ -241,11 +266,13 @@ struct cel_planned cel_plan_call(struct cel_planner *p, const struct cel_expr *e
 	struct slice f = e->call.function;
 	if (slice_is(f, "_&&_") || slice_is(f, "_||_")) return plan_chain(p, e);
 	if (slice_is(f, "_?_:_")) return plan_choose(p, e);
-	if (slice_is(f, "cel.@block")) return cel_plan_block(p, e);
 	struct cel_callee callee = callee_of(p, e);
 	struct cel_planned args[CEL_ARGS_MAX], out;
-	p->too_many |= callee.arg_count > CEL_ARGS_MAX;
-	if (p->too_many) return (struct cel_planned){0};
+	if (callee.arg_count > CEL_ARGS_MAX) {
+		cel_plan_refuse(p, ERR_TOO_LARGE, e->at, "more than %d arguments of a call",
+		                CEL_ARGS_MAX);
+		return (struct cel_planned){0};
+	}
 	for (uint32_t i = 0; i < callee.arg_count; i++) {
 		uint32_t at = i - callee.receiver;
 		bool target = callee.receiver && i == 0;

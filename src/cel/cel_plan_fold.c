@@ -1,8 +1,6 @@
 /* Planning of macros. All macros become folds in the tree; here the shapes that have faster nodes
  * are recognised again: a fold over nothing only names a value, a fold of || or && is a
  * quantifier, a fold that appends to what it has would be quadratic. */
-#include <stdio.h>
-
 #include "cel/cel_plan.h"
 
 /* --- reading shapes -------------------------------------------------------------------------- */
@@ -60,8 +58,10 @@ static bool gathers(const struct cel_fold *f, struct gather *g) {
 /* --- scopes ------------------------------------------------------------------------------------ */
 
 static uint32_t local_new(struct cel_planner *p) {
-	p->too_many |= p->local_count == CEL_LOCALS_MAX;
-	return p->too_many ? 0 : p->local_count++;
+	if (p->local_count < CEL_LOCALS_MAX) return p->local_count++;
+	cel_plan_refuse(p, ERR_TOO_LARGE, 0, "more than %d variables of macros at once",
+	                CEL_LOCALS_MAX);
+	return 0;
 }
 
 /* What was planned reads no local from `base` on any more: they are its own. */
@@ -72,62 +72,28 @@ static void locals_end(struct cel_planner *p, uint32_t base, struct cel_planned 
 
 /* --- a name for a value --------------------------------------------------------------------------- */
 
-/* `body` with `name` standing for what `init` is. */
-struct named {
-	struct slice name;
-	struct cel_planned init;
-};
-
-static struct cel_planned plan_let(struct cel_planner *p, struct named named,
-                                   struct cel_planned (*body)(struct cel_planner *, void *),
-                                   void *arg) {
+static struct cel_planned plan_let(struct cel_planner *p, const struct cel_fold *f) {
 	uint32_t base = p->local_count;
-	bool constant = cel_plan_constant(&named.init) != NULL;
+	struct cel_planned init = cel_plan(p, f->init);
+	bool constant = cel_plan_constant(&init) != NULL;
 	struct cel_scope scope = {.outer = p->scope,
-	                          .name = named.name,
+	                          .name = f->accu,
 	                          .local = constant ? 0 : local_new(p),
-	                          .constant = constant ? &named.init : NULL};
-	if (!named.init.node || p->too_many) return (struct cel_planned){0};
+	                          .constant = constant ? &init : NULL};
+	if (!init.node || p->err) return (struct cel_planned){0};
 	p->scope = &scope;
-	struct cel_planned inner = body(p, arg), whole = inner;
+	struct cel_planned body = cel_plan(p, f->result), whole = body;
 	p->scope = scope.outer;
-	if (!inner.node || constant) return inner;
+	if (!body.node || constant) return body;
 	struct cel_let *n = cel_plan_node(p, &cel_node_let, sizeof *n);
-	cel_planned_add(&whole, &named.init);
+	cel_planned_add(&whole, &init);
 	locals_end(p, base, &whole);
 	whole.node = n ? &n->node : NULL;
 	if (!n) return whole;
 	n->local = scope.local;
-	n->init = named.init.node;
-	n->body = inner.node;
+	n->init = init.node;
+	n->body = body.node;
 	return cel_plan_folded(p, whole);
-}
-
-static struct cel_planned plan_body(struct cel_planner *p, void *body) {
-	return cel_plan(p, body);
-}
-
-/* --- blocks ------------------------------------------------------------------------------------------ */
-
-struct block {
-	const struct cel_expr *list, *body;
-	uint32_t at;
-};
-
-static struct cel_planned plan_block_rest(struct cel_planner *p, void *arg) {
-	struct block *b = arg;
-	if (b->at == b->list->of.count) return cel_plan(p, b->body);
-	char text[24];
-	int len = snprintf(text, sizeof text, "@index%u", b->at);
-	struct named named = {.init = cel_plan(p, b->list->of.items[b->at++].value)};
-	named.name = arena_copy(&p->program->arena, slice_of(text, (size_t)len));
-	if (!named.name.ptr) return (struct cel_planned){0};
-	return plan_let(p, named, plan_block_rest, b);
-}
-
-struct cel_planned cel_plan_block(struct cel_planner *p, const struct cel_expr *e) {
-	struct block b = {.list = e->call.args[0], .body = e->call.args[1]};
-	return plan_block_rest(p, &b);
 }
 
 /* --- loops ------------------------------------------------------------------------------------------- */
@@ -169,6 +135,7 @@ static bool plan_gather(struct cel_planner *p, const struct cel_fold *f, struct 
 
 static void plan_any(struct cel_planner *p, const struct cel_fold *f, struct loop *l) {
 	struct cel_loop *n = l->node;
+	n->accu = local_new(p);
 	struct cel_scope accu = {.outer = p->scope, .name = f->accu, .local = n->accu};
 	n->node = cel_node_fold;
 	n->init = plan_in(p, f->init, &l->whole);
@@ -177,7 +144,7 @@ static void plan_any(struct cel_planner *p, const struct cel_fold *f, struct loo
 	n->step = plan_in(p, f->step, &l->turn);
 	n->result = plan_in(p, f->result, &l->whole);
 	p->scope = accu.outer;
-	if (!n->init || !n->condition || !n->result) n->step = NULL;
+	if (p->err || !n->init || !n->condition || !n->result) n->step = NULL;
 }
 
 static struct cel_planned loop_end(struct cel_planner *p, struct loop *l, uint64_t turns) {
@@ -203,10 +170,9 @@ static struct cel_planned plan_loop(struct cel_planner *p, const struct cel_expr
 	n->range = range.node;
 	n->iter = local_new(p);
 	n->iter2 = f->iter2.len ? local_new(p) : UINT32_MAX;
-	n->accu = local_new(p);
 	struct cel_scope iter = {.outer = p->scope, .name = f->iter, .local = n->iter};
 	struct cel_scope iter2 = {.outer = &iter, .name = f->iter2, .local = n->iter2};
-	if (p->too_many) return l.whole;
+	if (p->err) return l.whole;
 	p->scope = f->iter2.len ? &iter2 : &iter;
 	if (!plan_quantifier(p, f, &l) && !plan_gather(p, f, &l)) plan_any(p, f, &l);
 	p->scope = iter.outer;
@@ -218,7 +184,5 @@ static struct cel_planned plan_loop(struct cel_planner *p, const struct cel_expr
 struct cel_planned cel_plan_fold(struct cel_planner *p, const struct cel_expr *e) {
 	const struct cel_fold *f = &e->fold;
 	bool let = is_empty(f->range, CEL_EXPR_LIST) && is_bool(f->condition, false);
-	if (!let) return plan_loop(p, e);
-	struct named named = {f->accu, cel_plan(p, f->init)};
-	return plan_let(p, named, plan_body, (void *)f->result);
+	return let ? plan_let(p, f) : plan_loop(p, e);
 }

@@ -180,7 +180,7 @@ static bool plan_text(struct cel_planner *p, enum cel_probe_kind kind,
 	if (!text || text->kind != CEL_STRING) return false;
 	struct cel_probe *n = probe_new(p, kind, &args[0], text);
 	struct cel_planned whole = probe_planned(p, n, &args[0], args[1].units);
-	whole.cost = cel_sum(whole.cost, args[0].units);
+	if (kind == CEL_PROBE_CONTAINS) whole.cost = cel_sum(whole.cost, args[0].units);
 	*out = whole;
 	return true;
 }

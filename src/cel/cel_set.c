@@ -1,6 +1,7 @@
-/* Membership in a list of constants, decided when the program is made: a walk for few, a table
- * of texts or of ints for more, where all are of that kind. The constants come from who writes
- * the rules and the table never changes, so an attacker's value meets at most its longest run. */
+/* Membership in a list of constants, decided when the program is made: a table of texts or of ints
+ * where all are of that kind, a walk where they are not, or are few texts. The constants come from
+ * who writes the rules and the table never changes, so an attacker's value meets at most its
+ * longest run. */
 #include "base/hash.h"
 #include "cel/cel_node.h"
 
@@ -8,21 +9,21 @@ enum { TABLE_FROM = 5 };
 
 struct cel_set {
 	const struct cel_list *values;
-	uint8_t kind;     /* of all values, where there is a table; else CEL_ERROR */
+	uint8_t kind;     /* STRING or INT, where all values are; else ERROR */
+	uint32_t longest; /* bytes of a text; no longer one is looked at */
 	uint32_t mask;    /* places - 1; 0: no table */
 	uint32_t *places; /* a value's number plus one; 0 is free */
 };
 
-/* Length, first and last bytes tell most words of a list apart. */
 static inline uint64_t text_hash(const char *s, uint32_t len) {
-	uint64_t first = 0, last = 0;
-	if (len >= 8) {
-		memcpy(&first, s, 8), memcpy(&last, s + len - 8, 8);
-	} else {
-		for (uint32_t i = 0; i < len; i++) first = first << 8 | (uint8_t)s[i];
+	uint64_t h = len, word = 0;
+	for (; len > 8; s += 8, len -= 8) {
+		memcpy(&word, s, 8);
+		h = mix64(h ^ word);
 	}
-	uint64_t h = (first ^ last * 31 ^ len) * 0x9e3779b97f4a7c15u;
-	return h ^ h >> 32;
+	word = 0;
+	for (uint32_t i = 0; i < len; i++) word = word << 8 | (uint8_t)s[i];
+	return mix64(h ^ word);
 }
 
 static inline uint32_t value_hash(const struct cel_value *v) {
@@ -41,6 +42,14 @@ static uint8_t common_kind(const struct cel_list *values) {
 	return kind == CEL_STRING || kind == CEL_INT ? kind : CEL_ERROR;
 }
 
+/* Of texts; what it gives for others is not used. */
+static uint32_t longest(const struct cel_list *values) {
+	uint32_t max = 0;
+	for (uint32_t i = 0; i < values->count; i++)
+		if (values->items[i].extra > max) max = values->items[i].extra;
+	return max;
+}
+
 static uint32_t *place_of(const struct cel_set *s, const struct cel_value *v) {
 	uint32_t i = value_hash(v) & s->mask;
 	while (s->places[i] && !same(&s->values->items[s->places[i] - 1], v)) i = (i + 1) & s->mask;
@@ -50,8 +59,10 @@ static uint32_t *place_of(const struct cel_set *s, const struct cel_value *v) {
 const struct cel_set *cel_set_make(struct arena *a, const struct cel_list *values) {
 	struct cel_set *s = arena_alloc(a, sizeof *s);
 	if (!s) return NULL;
-	*s = (struct cel_set){.values = values, .kind = common_kind(values)};
-	if (s->kind == CEL_ERROR || values->count < TABLE_FROM) return s;
+	*s = (struct cel_set){
+		.values = values, .kind = common_kind(values), .longest = longest(values)};
+	bool few_texts = s->kind == CEL_STRING && values->count < TABLE_FROM;
+	if (s->kind == CEL_ERROR || few_texts) return s;
 	uint32_t places = 16;
 	while (places < values->count * 4) places *= 2;
 	s->mask = places - 1;
@@ -77,7 +88,8 @@ static int walk_any(struct cel_call *c, const struct cel_list *values, const str
 }
 
 int cel_set_has(const struct cel_set *s, struct cel_call *c, const struct cel_value *v) {
+	if (s->kind == CEL_STRING && (v->kind != CEL_STRING || v->extra > s->longest)) return 0;
 	if (s->kind == v->kind && s->mask) return *place_of(s, v) != 0;
-	if (s->kind == CEL_STRING) return v->kind == CEL_STRING && walk_texts(s->values, v);
+	if (s->kind == CEL_STRING) return walk_texts(s->values, v);
 	return walk_any(c, s->values, v);
 }

@@ -110,16 +110,17 @@ const struct cel_expr *cel_tree_fold(struct cel_tree *t, uint32_t at, const stru
 }
 
 size_t cel_tree_name(const struct cel_expr *e, char out[CEL_NAME_MAX]) {
-	size_t len = 0;
-	bool select = e->kind == CEL_EXPR_SELECT && !e->select.test;
-	if (!select && e->kind != CEL_EXPR_IDENT) return 0;
-	if (select) {
-		len = cel_tree_name(e->select.operand, out);
-		if (len == 0 || len == CEL_NAME_MAX) return 0;
-		out[len++] = '.';
-	}
-	struct slice part = select ? e->select.field : e->ident;
-	if (part.len > CEL_NAME_MAX - len) return 0;
-	memcpy(out + len, part.ptr, part.len);
-	return len + part.len;
+	if (e->kind == CEL_EXPR_SELECT && !e->select.test)
+		return cel_tree_name_with(e->select.operand, e->select.field, out);
+	if (e->kind != CEL_EXPR_IDENT || e->ident.len > CEL_NAME_MAX) return 0;
+	memcpy(out, e->ident.ptr, e->ident.len);
+	return e->ident.len;
+}
+
+size_t cel_tree_name_with(const struct cel_expr *e, struct slice last, char out[CEL_NAME_MAX]) {
+	size_t len = cel_tree_name(e, out);
+	if (len == 0 || last.len + 1 > CEL_NAME_MAX - len) return 0;
+	out[len++] = '.';
+	memcpy(out + len, last.ptr, last.len);
+	return len + last.len;
 }

@@ -38,6 +38,8 @@ const struct cel_expr *cel_tree_fold(struct cel_tree *t, uint32_t at, const stru
 /* "a.b.c" of selects over an identifier, without a NUL. 0: it is something else, or too long. */
 enum { CEL_NAME_MAX = 256 };
 size_t cel_tree_name(const struct cel_expr *e, char out[CEL_NAME_MAX]);
+/* The same with one more part: "a.b.c.last". */
+size_t cel_tree_name_with(const struct cel_expr *e, struct slice last, char out[CEL_NAME_MAX]);
 
 /* cel_tree_call with a name and arguments written down. */
 #define CEL_TREE_CALL(t, at, function, target, ...)                                                \

@@ -36,7 +36,7 @@ static const struct cel_type wrapper = {
 static const struct cel_type type_dyn = {
 	.kind = CEL_TYPE_TYPE, .name = "type", .param_count = 1, .params = {&cel_type_dyn}};
 
-/* --- making ---------------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------------- */
 
 const struct cel_type *cel_type_with(struct arena *a, const struct cel_type *t,
                                      const struct cel_type *const params[CEL_TYPE_PARAMS_MAX]) {
@@ -98,7 +98,7 @@ const struct cel_type *cel_type_copy(struct arena *a, const struct cel_type *t) 
 	return copy;
 }
 
-/* --- comparing ----------------------------------------------------------------------------------- */
+/* --- comparing ---------------------------------------------------------------------------- */
 
 bool cel_type_is_optional(const struct cel_type *t) {
 	return t->kind == CEL_TYPE_OPAQUE && strcmp(t->name, OPTIONAL) == 0;
@@ -113,7 +113,7 @@ bool cel_type_eq(const struct cel_type *a, const struct cel_type *b) {
 	return true;
 }
 
-/* --- text ------------------------------------------------------------------------------------------ */
+/* --- text --------------------------------------------------------------------------------- */
 
 enum err cel_type_print(const struct cel_type *t, struct buf *out) {
 	enum err e = buf_append_str(out, t->name);

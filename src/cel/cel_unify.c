@@ -40,7 +40,7 @@ static void leave(struct cel_unifier *u) {
 	u->depth--;
 }
 
-/* --- variables ------------------------------------------------------------------------------- */
+/* --- variables ---------------------------------------------------------------------------- */
 
 static bool is_var(const struct cel_type *t) {
 	return t->kind == CEL_TYPE_PARAM;
@@ -113,7 +113,7 @@ const struct cel_type *cel_unify_resolve(struct cel_unifier *u, const struct cel
 	return resolved;
 }
 
-/* --- comparing ----------------------------------------------------------------------------------- */
+/* --- comparing ---------------------------------------------------------------------------- */
 
 bool cel_unify_same(struct cel_unifier *u, const struct cel_type *a, const struct cel_type *b) {
 	if (a == b) return true;
@@ -161,7 +161,7 @@ static bool occurs(struct cel_unifier *u, const struct cel_type *var, const stru
 	return found;
 }
 
-/* --- assigning ------------------------------------------------------------------------------------- */
+/* --- assigning ---------------------------------------------------------------------------- */
 
 static bool assign(struct cel_unifier *u, const struct cel_type *a, const struct cel_type *b);
 

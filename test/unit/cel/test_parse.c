@@ -127,7 +127,7 @@ static void mistakes_say_where_and_what(void **state) {
 	assert_int_equal(parse_code(slice_of(NULL, 0)), ERR_INVALID);
 }
 
-/* --- limits ------------------------------------------------------------------------------------ */
+/* --- limits ------------------------------------------------------------------------------- */
 
 /* `count` times `open`, then `middle`, then `count` times `close`. */
 static enum err nested(int count, const char *open, const char *middle, const char *close) {

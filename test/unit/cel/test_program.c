@@ -132,6 +132,41 @@ static void appending_is_linear(void **state) {
 	cel_program_free(p);
 }
 
+static void too_many_arguments_are_refused(void **state) {
+	struct cel_options o = {.unchecked = true};
+	assert_string_equal(refusal("f(1, 2, 3, 4, 5, 6, 7, 8, 9)", &o),
+	                    "1:2: more than 8 arguments of a call");
+}
+
+/* What cannot be meant is said when the rule is loaded, not when a request comes. */
+static void malformed_constants_are_refused(void **state) {
+	assert_string_equal(refusal("s.matches('(')", NULL),
+	                    "1:10: '(' is malformed: 'matches' cannot take it");
+	assert_string_equal(refusal("yes || isInRange(s, '10.0.0.0/33')", NULL),
+	                    "1:17: '10.0.0.0/33' is malformed: 'isInRange' cannot take it");
+	assert_string_equal(refusal("t > timestamp('tomorrow')", NULL),
+	                    "1:14: 'tomorrow' is malformed: 'timestamp' cannot take it");
+	cel_program_free(compile("s.matches('(')", &(struct cel_options){.unchecked = true}));
+}
+
+/* Constants that share their parts: small to write, endless to walk. */
+static void shared_constants_are_not_walked_for_ever(void **state) {
+	static char source[20000];
+	size_t len = (size_t)snprintf(source, sizeof source, "cel.bind(a0, [1, 1], ");
+	for (int i = 1; i < 60; i++)
+		len += (size_t)snprintf(source + len, sizeof source - len,
+		                        "cel.bind(a%d, [a%d, a%d], ", i, i - 1, i - 1);
+	len += (size_t)snprintf(source + len, sizeof source - len, "[a59] in [[a59], [a58]]");
+	for (int i = 0; i < 60; i++) source[len++] = ')';
+	struct cel_program *p = compile(source, NULL);
+	struct cel_frame f = {.slots = values};
+	enum cel_fault fault;
+	assert_int_equal(cel_program_cost_max(p), UINT64_MAX);
+	assert_int_equal(cel_test(p, &f, &fault), -1);
+	assert_int_equal(fault, CEL_FAULT_COST);
+	cel_program_free(p);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(type_and_variables),
@@ -142,6 +177,9 @@ int main(void) {
 		cmocka_unit_test(cost_ends_evaluation),
 		cmocka_unit_test(cost_has_a_bound_beforehand),
 		cmocka_unit_test(appending_is_linear),
+		cmocka_unit_test(malformed_constants_are_refused),
+		cmocka_unit_test(too_many_arguments_are_refused),
+		cmocka_unit_test(shared_constants_are_not_walked_for_ever),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -35,7 +35,7 @@ static void must(enum err e) {
 	if (e) abort();
 }
 
-/* --- declarations ---------------------------------------------------------------------------- */
+/* --- declarations ------------------------------------------------------------------------- */
 
 /* cel-go's own test declares these everywhere, and the suite does not say so. */
 static void declare_usual(struct cel_env *env) {
@@ -83,7 +83,7 @@ static void declare(struct trial *t) {
 	}
 }
 
-/* --- what is stated -------------------------------------------------------------------------- */
+/* --- what is stated ----------------------------------------------------------------------- */
 
 static bool tell(const struct trial *t, const char *what, const char *wanted, const char *got) {
 	printf("%s: %s\n  wanted %s: %s\n  got %s\n", stated(t, "suite"), stated(t, "expr"), what,
@@ -173,7 +173,7 @@ static bool mistakes_are_among(const struct trial *t) {
 	return true;
 }
 
-/* --- one test -------------------------------------------------------------------------------- */
+/* --- one test ----------------------------------------------------------------------------- */
 
 static bool try_parsed(struct trial *t) {
 	const char *error = stated(t, "error");

@@ -97,7 +97,7 @@ static void what_is_no_type(void **state) {
 		"tuple(A, B, C, D)",
 		"type(int, int)",
 		"list(list(list(list(list(list(list(list(list(list(list(list(list(list(list(list("
-	        "list("
+		"list("
 		"list(int))))))))))))))))))",
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -35,7 +35,7 @@ static void out(struct writer *w) {
 	line(w);
 }
 
-/* --- constants ------------------------------------------------------------------------------- */
+/* --- constants ---------------------------------------------------------------------------- */
 
 /* As Go quotes; code points beyond ASCII are taken as printable but for C1 controls. */
 static void quoted(struct writer *w, struct slice s, bool bytes) {
@@ -76,7 +76,7 @@ static void constant(struct writer *w, const struct cel_value *v) {
 	}
 }
 
-/* --- what comes after a node --------------------------------------------------------------------- */
+/* --- what comes after a node -------------------------------------------------------------- */
 
 static const char *kind_name(const struct cel_expr *e) {
 	static const char *const exprs[] = {
@@ -125,7 +125,7 @@ static void adorn(struct writer *w, const struct cel_expr *e) {
 	overloads(w, e);
 }
 
-/* --- nodes ----------------------------------------------------------------------------------------- */
+/* --- nodes -------------------------------------------------------------------------------- */
 
 static void call(struct writer *w, const struct cel_expr *e) {
 	bool renamed = w->adorn == TREE_TYPES && e->reference.len;
