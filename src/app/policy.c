@@ -8,12 +8,16 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } parts[] = {
 	{"test", policy_test},
+	{"record", policy_record},
+	{"replay", policy_replay},
 };
 
 static const char help[] =
-	"usage: holdfast policy test POLICY TESTS…\n\n"
+	"usage: holdfast policy test POLICY TESTS…\n"
+	"       holdfast policy record POLICY REQUESTS RECORDING\n"
+	"       holdfast policy replay RECORDING NEW\n\n"
 	"Each has --help of its own. All work on files alone, and are made for a check before a "
-        "merge.\n\n"
+	"merge.\n\n"
 	"example: holdfast policy test examples/policy.yaml examples/policy-tests.yaml\n";
 
 int command_policy(int argc, char **argv) {

@@ -3,3 +3,5 @@
 #include "app/command.h"
 
 int policy_test(int argc, char **argv);
+int policy_record(int argc, char **argv);
+int policy_replay(int argc, char **argv);

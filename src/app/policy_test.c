@@ -11,15 +11,15 @@
 static const char help[] =
 	"usage: holdfast policy test POLICY TESTS.yaml… [--min-coverage PERCENT] [--json]\n\n"
 	"Decides every request of the tests under the policy and compares. A failure shows what "
-        "was\n"
+	"was\n"
 	"expected, what came, and why. At the end: which rules no test has matched.\n\n"
 	"      --min-coverage N      fail when fewer than N percent of the rules were matched\n"
 	"      --json                machine-readable output\n\n"
 	"Exit status: 0 all passed, 1 not, or a file is wrong, 2 usage. docs/policy-as-code.md "
-        "shows the\n"
+	"shows the\n"
 	"form of the tests.\n\n"
 	"example: holdfast policy test examples/policy.yaml examples/policy-tests.yaml "
-        "--min-coverage 90\n";
+	"--min-coverage 90\n";
 
 struct run {
 	struct policy *policy;
