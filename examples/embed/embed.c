@@ -41,7 +41,7 @@ static void tell(const struct holdfast_policy *policy, const struct holdfast_dec
 }
 
 /* For each request: its attributes in, a decision out. Nothing is allocated. */
-static int decide_all(const struct holdfast_policy *policy, const struct holdfast_world *world,
+static int decide_all(const struct holdfast_policy *policy, struct holdfast_world *world,
                       FILE *requests) {
 	char line[LINE_MAX_BYTES], tenant[64], here[64], method[16], path[2048];
 	while (fgets(line, sizeof line, requests)) {

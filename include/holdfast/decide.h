@@ -8,8 +8,9 @@
  *   printf("%s\n", decision.region);
  *
  * It is the code that the server runs: the same policy, world and request give the same answer.
- * Pure: no thread, clock, file, socket or log; deciding allocates nothing. A policy is read-only and
- * may be shared by all threads; a world belongs to one thread at a time.
+ * Pure: no thread, clock, file, socket or log. Deciding allocates nothing, unless a condition of the
+ * policy builds texts or lists: those are made in memory that the world keeps. A policy is read-only
+ * and may be shared by all threads; a world belongs to one thread at a time.
  *
  * Link with libholdfast-decide, libyaml, libcrypto, libre2 and the C++ runtime; see examples/embed. */
 #pragma once
@@ -108,7 +109,7 @@ enum holdfast_error {
 	HOLDFAST_UNKNOWN_REGION, /* `here` */
 	HOLDFAST_BAD_REQUEST,    /* consistency or client_ip cannot be read */
 };
-enum holdfast_error holdfast_decide(const struct holdfast_policy *p, const struct holdfast_world *w,
+enum holdfast_error holdfast_decide(const struct holdfast_policy *p, struct holdfast_world *w,
                                     const struct holdfast_request *r,
                                     struct holdfast_decision *out);
 

@@ -171,11 +171,19 @@ static bool multiplies(const struct cel_overload *o) {
 	return false;
 }
 
+/* Beyond its own steps, at most. Most look at all of their arguments, some at no more than a
+ * count, and a key is looked up by its own size and the number of entries. */
+static uint64_t overload_cost(const struct cel_overload *o, const struct cel_planned *args,
+                              uint64_t sum, uint64_t product) {
+	if (!strcmp(o->id, "size_list") || !strcmp(o->id, "size_map")) return 0;
+	if (!strcmp(o->id, "in_map")) return cel_sum(cel_product(2, args[0].units), args[1].count);
+	return cel_product(2, multiplies(o) ? cel_product(product, sum) : sum);
+}
+
 /* Steps of the call itself are known; the rest is a bound, by the sizes of the arguments. */
 static void call_cost(struct cel_planned *whole, const struct cel_invoke *n,
                       const struct cel_planned *args) {
-	uint64_t sum = 0, product = 1, count = 0, steps = 0;
-	bool multiplied = false;
+	uint64_t sum = 0, product = 1, count = 0, steps = 0, dynamic = 0;
 	for (uint32_t i = 0; i < n->arg_count; i++) {
 		sum = cel_sum(sum, args[i].units);
 		count = cel_sum(count, args[i].count);
@@ -184,10 +192,10 @@ static void call_cost(struct cel_planned *whole, const struct cel_invoke *n,
 	for (uint32_t i = 0; i < n->candidate_count; i++) {
 		const struct cel_overload *o = n->candidates[i].overload;
 		if (o->cost > steps) steps = o->cost;
-		multiplied |= multiplies(o);
+		uint64_t cost = overload_cost(o, args, sum, product);
+		if (cost > dynamic) dynamic = cost;
 	}
 	whole->steps = cel_sum(whole->steps, steps);
-	uint64_t dynamic = cel_product(2, multiplied ? cel_product(product, sum) : sum);
 	whole->cost = cel_sum(whole->cost, cel_sum(steps, dynamic));
 	if (n->candidate_count && slice_is(slice_str(n->candidates[0].overload->function), "_+_")) {
 		whole->count = count;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SCRATCH_MAX_BYTES = 1 << 20 };
 static const uint64_t FORWARDED_HOLD_NS = 500000000;
 static const uint64_t DRAIN_NS = 1000000000, DRAIN_TICK_NS = 5000000;
 
@@ -153,6 +154,7 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	e->drain.fn = on_drain;
 	list_init(&e->held);
 	list_init(&e->calls);
+	arena_init(&e->scratch, SCRATCH_MAX_BYTES);
 	e->cells = calloc((size_t)p->cell_count + 1, sizeof(*e->cells));
 	e->world_regions = calloc((size_t)p->region_count, sizeof(*e->world_regions));
 	e->world_cells = calloc((size_t)p->cell_count + 1, sizeof(*e->world_cells));
@@ -197,5 +199,6 @@ void edge_free(struct edge *e) {
 	free(e->breaker_until_ns);
 	free(e->regions);
 	ring_done(&e->ring);
+	arena_done(&e->scratch);
 	free(e);
 }

@@ -114,6 +114,7 @@ struct edge {
 	uint64_t *breaker_until_ns; /* per region: its edge did not answer */
 	uint64_t world_ns;          /* when world_regions was looked up */
 	struct ring ring;
+	struct arena scratch; /* of the decision that is being made */
 	int here;
 	const char *here_name;
 	struct list held;
@@ -155,8 +156,8 @@ struct slice hop_consistency(const struct request *r, char out[HOP_CONSISTENCY_M
 /* Fills all of *ask (zeroed) but tenant, write, forwarded, consistency and domain. ip: room. */
 void facts_read(struct edge *e, struct http_exchange *x, struct cel_net *ip,
                 struct decide_request *ask);
-/* What e->world says of the regions and of this cell is then as new as it gets. */
-void world_update(struct edge *e, int cell);
+/* Decides in the world as it is in this moment. */
+void world_decide(struct edge *e, struct decide_request *ask, struct decision *out);
 
 /* --- route.c --------------------------------------------------------------------- */
 void route(struct request *r); /* decide, then serve, pass on, hold or refuse */

@@ -84,8 +84,7 @@ enum err mouth_tenant(struct mouth *m, struct fault *fault) {
 
 void mouth_decide(struct mouth *m) {
 	struct edge *e = m->edge;
-	world_update(e, e->policy->tenants[m->ask.tenant].cell);
-	decide(e->policy, &e->world, &m->ask, &m->decision);
+	world_decide(e, &m->ask, &m->decision);
 	m->id = ring_add(&e->ring, &m->ask, &m->decision, e->world.version, m->id_text);
 }
 

@@ -37,6 +37,7 @@ static void keep_request(struct ring_entry *e, const struct decide_request *q) {
 	e->request.domain = keep(&room, q->domain, POLICY_NAME_MAX + 1);
 	e->request.client.country = keep(&room, q->client.country, 2);
 	e->request.sticky = slice_of(NULL, 0);
+	e->request.scratch = NULL;
 	e->request.headers = NULL;
 	e->request.header_count = 0;
 	if (q->client.ip) {

@@ -119,8 +119,7 @@ void route(struct request *r) {
 		respond_problem(r, ERR_CLOSED, NULL);
 		return;
 	}
-	world_update(e, r->cell);
-	decide(e->policy, &e->world, &r->ask, &r->decision);
+	world_decide(e, &r->ask, &r->decision);
 	r->decided = true;
 	metric_inc(e->verdicts[r->decision.verdict]);
 	obey_rules(r);

@@ -20,7 +20,7 @@ static uint32_t age_ms(uint64_t now, uint64_t then) {
 	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 
-void world_update(struct edge *e, int cell) {
+static void world_update(struct edge *e, int cell) {
 	uint64_t now = io_now_ns(e->io);
 	if (now - e->world_ns > WORLD_NS) world_regions_update(e, now);
 	struct host_cell_state s;
@@ -37,4 +37,11 @@ void world_update(struct edge *e, int cell) {
 	e->cells[cell].floor_seq = s.is_home ? s.committed_seq : 0;
 	int self = e->cells[cell].self_replica;
 	if (self >= 0 && !s.is_home) w->lag_ms[self] = age_ms(now, s.fresh_at_ns);
+}
+
+void world_decide(struct edge *e, struct decide_request *ask, struct decision *out) {
+	world_update(e, e->policy->tenants[ask->tenant].cell);
+	arena_reset(&e->scratch);
+	ask->scratch = &e->scratch;
+	decide(e->policy, &e->world, ask, out);
 }

@@ -64,6 +64,7 @@ struct decide_request {
 	uint64_t time_ms; /* wall clock; 0: not known */
 	struct decide_client client;
 	struct slice sticky; /* what weights hash; empty: the tenant's name */
+	struct arena *scratch; /* for conditions that build texts or lists; NULL: those fail */
 };
 
 enum verdict {

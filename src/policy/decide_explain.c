@@ -3,7 +3,7 @@
 #include "policy/decide.h"
 
 /* What the observed value is, and so how it is told. */
-enum value_kind { VALUE_NONE, VALUE_AGE, VALUE_LAG };
+enum value_kind { VALUE_NONE, VALUE_AGE, VALUE_LAG, VALUE_RULE };
 
 static const struct {
 	const char *name, *text;
@@ -25,6 +25,18 @@ static const struct {
                                     "go there: the residency class lets no other region pass "
                                     "requests on"},
 	[REASON_FORWARDED_TWICE] = {"forwarded-twice", "another region passed it on already"},
+	[REASON_SIGNAL_OLD] = {"signal-old", "a last resort: not heard of", VALUE_AGE},
+	[REASON_RULE_DENY] = {"rule-deny", "denied", VALUE_RULE},
+	[REASON_RULE_ALLOW] = {"rule-allow", "not among the regions allowed", VALUE_RULE},
+	[REASON_RULE_EXCLUDE] = {"rule-exclude", "excluded", VALUE_RULE},
+	[REASON_RULE_PIN] = {"rule-pin", "another region is pinned", VALUE_RULE},
+	[REASON_RULE_PREFER] = {"rule-prefer", "preferred", VALUE_RULE},
+	[REASON_RULE_WEIGHT] = {"rule-weight", "chosen by weight", VALUE_RULE},
+	[REASON_RULE_CONSISTENCY] = {"rule-consistency", "the consistency is set", VALUE_RULE},
+	[REASON_RULE_HOLD] = {"rule-hold", "how long to hold is set", VALUE_RULE},
+	[REASON_RULE_DEADLINE] = {"rule-deadline", "the deadline is set", VALUE_RULE},
+	[REASON_RULE_ERROR] = {"rule-error", "the condition failed", VALUE_RULE},
+	[REASON_RULE_EMPTY] = {"rule-empty", "the rules leave no region that can serve it"},
 };
 
 const char *reason_name(enum reason r) {
@@ -32,8 +44,16 @@ const char *reason_name(enum reason r) {
 	return reasons[r].name;
 }
 
-static enum err explain_value(enum value_kind kind, uint32_t value, struct buf *out) {
+/* "by rule 'eu-only' (line 31)": the file's name is the caller's. */
+static enum err explain_rule(const struct policy *p, uint32_t rule, struct buf *out) {
+	ASSERT(rule < (uint32_t)p->rule_count);
+	return buf_printf(out, " by rule '%s' (line %d)", p->rules[rule].name, p->rules[rule].line);
+}
+
+static enum err explain_value(const struct policy *p, enum value_kind kind, uint32_t value,
+                              struct buf *out) {
 	switch (kind) {
+	case VALUE_RULE: return explain_rule(p, value, out);
 	case VALUE_AGE: return buf_printf(out, " for %u ms", value);
 	case VALUE_LAG:
 		if (value == UINT32_MAX) return buf_append_str(out, ": its lag is not known");
@@ -49,7 +69,7 @@ enum err decision_explain(const struct policy *p, const struct decision *d, stru
 		enum err e = ERR_OK;
 		if (r->region >= 0) e = buf_printf(out, "%s: ", p->regions[r->region].name);
 		if (!e) e = buf_append_str(out, reasons[r->reason].text);
-		if (!e) e = explain_value(reasons[r->reason].value, r->value, out);
+		if (!e) e = explain_value(p, reasons[r->reason].value, r->value, out);
 		if (!e) e = buf_append_str(out, "\n");
 		if (e) return e;
 	}

@@ -110,8 +110,7 @@ static void write_out(const struct policy *p, const struct decision *d,
 	out->deadline_ms = d->deadline_ms;
 }
 
-enum holdfast_error holdfast_decide(const struct holdfast_policy *policy,
-                                    const struct holdfast_world *w,
+enum holdfast_error holdfast_decide(const struct holdfast_policy *policy, struct holdfast_world *w,
                                     const struct holdfast_request *r,
                                     struct holdfast_decision *out) {
 	const struct policy *p = policy->policy;
@@ -130,6 +129,8 @@ enum holdfast_error holdfast_decide(const struct holdfast_policy *policy,
 		ask.client.ip = &ip;
 	}
 	read_texts(r, &ask);
+	arena_reset(&w->scratch);
+	ask.scratch = &w->scratch;
 	for (int i = 0; i < r->header_count; i++)
 		headers[ask.header_count++] = (struct decide_header){
 			slice_str(r->headers[i].name), slice_str(r->headers[i].value)};

@@ -8,6 +8,7 @@ struct holdfast_world {
 	struct world_region *regions;
 	struct world_cell *cells;
 	struct world world;
+	struct arena scratch; /* for conditions, while deciding */
 };
 
 const struct policy *embed_policy(const struct holdfast_policy *p);

@@ -3,11 +3,14 @@
 
 #include <stdlib.h>
 
+enum { EMBED_SCRATCH_MAX = 1 << 20 };
+
 struct holdfast_world *holdfast_world_new(const struct holdfast_policy *policy) {
 	const struct policy *p = embed_policy(policy);
 	struct holdfast_world *w = calloc(1, sizeof *w);
 	if (!w) return NULL;
 	w->policy = p;
+	arena_init(&w->scratch, EMBED_SCRATCH_MAX);
 	w->regions = calloc((size_t)p->region_count + 1, sizeof *w->regions);
 	w->cells = calloc((size_t)p->cell_count + 1, sizeof *w->cells);
 	if (!w->regions || !w->cells) {
@@ -28,6 +31,7 @@ void holdfast_world_free(struct holdfast_world *w) {
 	if (!w) return;
 	free(w->regions);
 	free(w->cells);
+	arena_done(&w->scratch);
 	free(w);
 }
 

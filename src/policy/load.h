@@ -3,6 +3,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/map.h"
+#include "cel/cel.h"
 #include "policy/doc.h"
 
 /* Behind struct policy: its memory and what finds things in it. */
@@ -16,16 +17,34 @@ struct policy_private {
 	int32_t *key_tenants;
 	uint32_t *key_slots;                /* index + 1; 0: free */
 	uint32_t key_count, key_slot_count; /* slots: power of two, more than twice the keys */
+	/* What rules need; NULL and 0 without rules. */
+	struct cel_env *env;
+	uint64_t slots_used; /* bit per enum rule_slot, by any rule or variable */
+	struct cel_value (*tenant_texts)[5]; /* id, tier, country, residency, cell */
+	struct rule_variable *variables;
+	int variable_count;
+	struct rule_index *index;
+	/* Regions by distance from each: [r][0] is r itself. */
+	uint8_t (*near)[POLICY_REGIONS_MAX];
+	double (*unit)[3]; /* where a region is, on the unit sphere */
 };
 /* The place of the hash: its slot, or the free one where it belongs. */
 uint32_t policy_key_slot(const struct policy_private *own, const uint8_t sha256[32]);
 int policy_map_find(const struct map *m, struct slice name); /* index or -1 */
 
+/* One of `variables:`: evaluated at most once a decision, when the first rule needs it. */
+struct rule_variable {
+	const char *name;
+	struct cel_program *program;
+	uint64_t reads; /* variables, itself included: those before it that must be there */
+};
+
 struct load {
 	struct doc doc;
 	struct policy *policy;
 	struct policy_private *own;
-	const struct doc_node *regions, *residencies, *cells, *tenants; /* sections; NULL: absent */
+	/* Sections; NULL: absent. */
+	const struct doc_node *regions, *residencies, *cells, *tenants, *variables, *rules, *signals;
 };
 
 /* Zeroed, in the policy's memory; NULL, and noted in the doc, without memory. */
@@ -49,3 +68,13 @@ void load_region_section(struct load *l);
 void load_residency_section(struct load *l);
 void load_cell_section(struct load *l);
 void load_tenant_section(struct load *l);
+void load_rule_section(struct load *l); /* with variables; needs all of the above */
+/* A value such as "bounded=500ms"; noted when it is none. */
+bool load_consistency(struct load *l, const struct doc_node *n, enum consistency *out,
+                      uint64_t *bounded_ms);
+/* Digits with a sign and a point only: strtod would also take hexadecimal, "inf" and "nan". */
+bool load_number(struct slice text, double min, double max, double *out);
+void load_signal_section(struct load *l);
+/* Who is near whom; after the regions. */
+void load_distances(struct load *l);
+void load_unit(double latitude, double longitude, double out[3]);

@@ -71,7 +71,7 @@ struct region_names load_region_names(const struct policy *p, region_set set) {
 
 struct region_source {
 	const char *jurisdiction;
-	const struct doc_node *location;
+	const struct doc_node *location, *cost, *carbon;
 	uint64_t capacity;
 };
 static const struct field region_fields[] = {
@@ -90,11 +90,12 @@ static const struct field region_fields[] = {
          .offset = offsetof(struct region_source, capacity),
          .min = 1,
          .max = 1000000000},
+	{.key = "cost", .type = FIELD_SCALAR, .offset = offsetof(struct region_source, cost)},
+	{.key = "carbon", .type = FIELD_SCALAR, .offset = offsetof(struct region_source, carbon)},
 	{NULL},
 };
 
-/* Digits with a sign and a point only: strtod would also take hexadecimal, "inf" and "nan". */
-static bool parse_degrees(struct slice text, double limit, double *out) {
+bool load_number(struct slice text, double min, double max, double *out) {
 	if (text.len == 0 || text.len > 24) return false;
 	size_t digits = 0, points = 0;
 	for (size_t i = text.ptr[0] == '-' || text.ptr[0] == '+'; i < text.len; i++) {
@@ -107,14 +108,14 @@ static bool parse_degrees(struct slice text, double limit, double *out) {
 	}
 	if (digits == 0 || points > 1) return false;
 	double value = strtod((const char *)text.ptr, NULL); /* a node's text ends with NUL */
-	if (value < -limit || value > limit) return false;
+	if (value < min || value > max) return false;
 	*out = value;
 	return true;
 }
 
 static void load_degrees(struct load *l, const struct doc_node *n, const char *what, double limit,
                          double *out) {
-	if (n->kind == DOC_SCALAR && parse_degrees(n->text, limit, out)) return;
+	if (n->kind == DOC_SCALAR && load_number(n->text, -limit, limit, out)) return;
 	doc_error(&l->doc, n, "found %s; expected the %s in degrees, %.0f to %.0f",
 	          doc_found(n).text, what, -limit, limit);
 }
@@ -127,6 +128,12 @@ static void load_location(struct load *l, const struct doc_node *list, struct po
 	}
 	load_degrees(l, list->first, "latitude", 90, &r->latitude);
 	load_degrees(l, list->first->next, "longitude", 180, &r->longitude);
+}
+
+static void load_price(struct load *l, const struct doc_node *n, double *out) {
+	if (!n || load_number(n->text, 0, 1e9, out)) return;
+	doc_error(&l->doc, n, "found %s; expected a number, 0 to 1000000000, lower is better",
+	          doc_found(n).text);
 }
 
 void load_region_section(struct load *l) {
@@ -154,6 +161,8 @@ void load_region_section(struct load *l) {
 		r->jurisdiction = source.jurisdiction;
 		r->capacity = source.capacity;
 		if (source.location) load_location(l, source.location, r);
+		load_price(l, source.cost, &r->cost);
+		load_price(l, source.carbon, &r->carbon);
 	}
 }
 

@@ -172,14 +172,16 @@ static bool reserve_keys(struct load *l) {
 	return own->key_slots && own->key_hashes && own->key_tenants;
 }
 
-static void load_consistency(struct load *l, const struct doc_node *n, struct policy_tenant *t) {
-	if (consistency_parse(n->text, &t->consistency, &t->bounded_ms) == ERR_OK) return;
+bool load_consistency(struct load *l, const struct doc_node *n, enum consistency *out,
+                      uint64_t *bounded_ms) {
+	if (consistency_parse(n->text, out, bounded_ms) == ERR_OK) return true;
 	struct suggestion guess = suggestion_start(n->text);
 	suggestion_offer(&guess, SLICE_LIT("strong"));
 	suggestion_offer(&guess, SLICE_LIT("session"));
 	suggestion_offer(&guess, SLICE_LIT("eventual"));
 	doc_error(&l->doc, n, "found %s%s; expected " CONSISTENCY_EXPECTED, show(n->text).text,
 	          suggestion_text(&guess).text);
+	return false;
 }
 
 /* --- tenants ------------------------------------------------------------------------------------ */
@@ -201,7 +203,8 @@ static void load_tenant(struct load *l, const struct doc_node *map, struct polic
 	t->cell = cell;
 	bool placed = residency >= 0 && cell >= 0;
 	if (placed) check_residency(l, source.cell, t);
-	if (source.consistency) load_consistency(l, source.consistency, t);
+	if (source.consistency)
+		load_consistency(l, source.consistency, &t->consistency, &t->bounded_ms);
 	if (source.preferred) load_preferred(l, source.preferred, t, placed);
 	if (source.attributes) load_attributes(l, source.attributes, t);
 	if (source.keys) load_keys(l, source.keys, t, index);

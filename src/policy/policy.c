@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/parse.h"
 #include "policy/load.h"
+#include "policy/rule_index.h"
 
 enum { POLICY_ARENA_MAX = 1 << 30, BOUNDED_MS_MAX = 24 * 3600 * 1000 };
 
@@ -38,6 +39,7 @@ void policy_free(struct policy *p) {
 	map_done(&own->residencies);
 	map_done(&own->cells);
 	map_done(&own->tenants);
+	rules_free(p);
 	arena_done(&own->arena);
 	free(own);
 	free(p);
@@ -54,6 +56,12 @@ static const struct field policy_fields[] = {
 	SECTION("residency", residencies, true),
 	SECTION("cells", cells, false),
 	SECTION("tenants", tenants, false),
+	SECTION("signals", signals, false),
+	SECTION("variables", variables, false),
+	{.key = "rules",
+         .type = FIELD_SEQUENCE,
+         .offset = offsetof(struct load, rules),
+         .expected = "a list of rules"},
 	{NULL},
 };
 
@@ -78,6 +86,9 @@ static void load_sections(struct load *l) {
 	load_residency_section(l);
 	load_cell_section(l);
 	load_tenant_section(l);
+	load_signal_section(l);
+	load_distances(l);
+	load_rule_section(l);
 }
 
 enum err policy_load(struct slice yaml, const char *file,

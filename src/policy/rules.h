@@ -15,7 +15,7 @@
 enum {
 	RULES_MAX = 10000,
 	RULE_DEPTH_MAX = 8,      /* groups in groups */
-	RULE_COST_MAX = 10000,   /* bound of one condition; over it the policy is refused */
+	RULE_COST_MAX = 100000,  /* bound of one condition, a few ms; over it the policy is refused */
 	RULE_VARIABLES_MAX = 64, /* under `variables:`: names for conditions to share */
 };
 
@@ -32,7 +32,8 @@ struct policy_rule {
 	const char *name;
 	int line, column; /* of the rule, in the policy's file */
 	unsigned effects;
-	const struct cel_program *when; /* with its groups' conditions; NULL: always */
+	struct cel_program *when; /* with its groups' conditions; NULL: always */
+	uint64_t variables;       /* which of `variables:` it reads, and those read by them */
 	const char *when_text;          /* as written, groups joined by && */
 	uint64_t cost_max;
 

@@ -1,0 +1,101 @@
+/* The rules' part of a decision: which match, and what follows. Candidates come from the index in
+ * the order of the file. A condition that fails counts as no match; a deny that fails denies. */
+#include "policy/decide_plan.h"
+#include "policy/load.h"
+#include "policy/rule_index.h"
+
+struct run {
+	struct plan *plan;
+	struct rule_inputs *inputs;
+	struct cel_frame frame;
+	uint64_t evaluated; /* variables */
+	int errors;         /* told */
+};
+
+static void evaluate_variables(struct run *run, uint64_t wanted) {
+	const struct rule_variable *v = run->plan->policy->private->variables;
+	for (uint64_t left = wanted & ~run->evaluated; left; left &= left - 1) {
+		int i = __builtin_ctzll(left);
+		cel_eval(v[i].program, &run->frame, &run->inputs->slots[SLOT_COUNT + i]);
+	}
+	run->evaluated |= wanted;
+}
+
+static void narrow(struct plan *p, const struct policy_rule *r, region_set to, enum reason reason) {
+	because_each(p->out, reason, p->allowed & ~to, rule_number(p, r));
+	p->allowed &= to;
+}
+
+static void set_consistency(struct plan *p, const struct policy_rule *r) {
+	p->consistency = r->consistency;
+	p->bounded_ms = r->bounded_ms;
+	because(p->out, REASON_RULE_CONSISTENCY, -1, rule_number(p, r));
+}
+
+static void set_time(struct plan *p, const struct policy_rule *r, uint32_t *to, uint32_t ms,
+                     enum reason reason) {
+	*to = ms;
+	because(p->out, reason, -1, rule_number(p, r));
+}
+
+/* `set`: effects that an earlier rule has decided. */
+static unsigned apply(struct plan *p, const struct policy_rule *r, unsigned set) {
+	unsigned effects = r->effects & ~set;
+	if (effects & RULE_ALLOW) narrow(p, r, r->regions, REASON_RULE_ALLOW);
+	if (effects & RULE_EXCLUDE) narrow(p, r, r->regions, REASON_RULE_EXCLUDE);
+	if (effects & RULE_PIN) narrow(p, r, region_bit(r->pin), REASON_RULE_PIN);
+	if (effects & RULE_PREFER) p->prefer = r;
+	if (effects & RULE_WEIGHTS) p->weights = r;
+	if (effects & RULE_CONSISTENCY) set_consistency(p, r);
+	if (effects & RULE_HOLD) set_time(p, r, &p->out->hold_ms, r->hold_ms, REASON_RULE_HOLD);
+	if (effects & RULE_DEADLINE)
+		set_time(p, r, &p->out->deadline_ms, r->deadline_ms, REASON_RULE_DEADLINE);
+	return effects & ~(unsigned)(RULE_ALLOW | RULE_EXCLUDE);
+}
+
+static bool matches(struct run *run, const struct policy_rule *r) {
+	struct plan *p = run->plan;
+	if (!r->when) return true;
+	if (r->variables & ~run->evaluated) evaluate_variables(run, r->variables);
+	int answer = cel_test(r->when, &run->frame, NULL);
+	if (answer >= 0) return answer;
+	p->out->rules_failed++;
+	if (run->errors++ < DECISION_ERRORS_MAX)
+		because(p->out, REASON_RULE_ERROR, -1, rule_number(p, r));
+	return r->effects & RULE_DENY;
+}
+
+static void run_rules(struct run *run, const uint64_t *candidates, int words) {
+	struct plan *p = run->plan;
+	unsigned set = 0;
+	for (int w = 0; w < words; w++) {
+		for (uint64_t left = candidates[w]; left; left &= left - 1) {
+			int i = w * 64 + __builtin_ctzll(left);
+			const struct policy_rule *r = &p->policy->rules[i];
+			/* What it could still decide was decided. */
+			if (!(r->effects & ~set) && !p->hits) continue;
+			if (!matches(run, r)) continue;
+			p->out->rules_matched++;
+			if (p->hits) p->hits[w] |= left & -left;
+			if (r->effects & RULE_DENY) {
+				p->deny = r;
+				return;
+			}
+			set |= apply(p, r, set);
+		}
+	}
+}
+
+void plan_rules(struct plan *p) {
+	const struct policy_private *own = p->policy->private;
+	if (!p->policy->rule_count) return;
+	struct rule_inputs inputs;
+	rule_inputs_fill(&inputs, p->policy, p->world, p->request, own->slots_used,
+	                 own->variable_count);
+	uint64_t candidates[RULE_WORDS_MAX];
+	rule_index_candidates(own->index, inputs.slots, candidates);
+	struct run run = {.plan = p,
+	                  .inputs = &inputs,
+	                  .frame = {.slots = inputs.slots, .arena = p->request->scratch}};
+	run_rules(&run, candidates, (p->policy->rule_count + 63) / 64);
+}
