@@ -49,7 +49,8 @@ static json_t *load_json(const char *path) {
 	json_t *value = NULL;
 	if (config_read_file(path, &text) == ERR_OK) {
 		struct slice s = buf_slice(&text);
-		value = json_loadb((const char *)s.ptr, s.len, JSON_REJECT_DUPLICATES, &error);
+		value = json_loadb(s.len ? (const char *)s.ptr : "", s.len, JSON_REJECT_DUPLICATES,
+		                   &error);
 		if (!value)
 			fprintf(stderr, "%s:%d:%d: %s\n", path, error.line, error.column,
 			        error.text);
@@ -89,7 +90,7 @@ static void print_json(const struct ask *a) {
 }
 
 static int answer(struct ask *a) {
-	decide(a->policy, &a->whatif.world, &a->input.request, &a->decision);
+	whatif_decide(&a->whatif, a->policy, &a->input.request, &a->decision, NULL);
 	if (a->json)
 		print_json(a);
 	else if (a->explained)

@@ -7,13 +7,14 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } parts[] = {
-	{"test", policy_test},
-	{"record", policy_record},
-	{"replay", policy_replay},
+	{"test", policy_test},     {"diff", policy_diff},     {"prove", policy_prove},
+	{"record", policy_record}, {"replay", policy_replay},
 };
 
 static const char help[] =
 	"usage: holdfast policy test POLICY TESTS…\n"
+	"       holdfast policy diff OLD NEW\n"
+	"       holdfast policy prove POLICY\n"
 	"       holdfast policy record POLICY REQUESTS RECORDING\n"
 	"       holdfast policy replay RECORDING NEW\n\n"
 	"Each has --help of its own. All work on files alone, and are made for a check before a "

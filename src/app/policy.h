@@ -2,6 +2,8 @@
 #pragma once
 #include "app/command.h"
 
+int policy_diff(int argc, char **argv);
+int policy_prove(int argc, char **argv);
 int policy_test(int argc, char **argv);
 int policy_record(int argc, char **argv);
 int policy_replay(int argc, char **argv);

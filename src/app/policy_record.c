@@ -11,11 +11,11 @@
 static const char help[] =
 	"usage: holdfast policy record POLICY REQUESTS|- RECORDING [--sampled N]\n\n"
 	"Decides every request of a file of JSON lines, such as an access log turned into "
-        "requests, and\n"
+	"requests, and\n"
 	"writes a recording for `holdfast policy replay`. A line {\"world\": {…}} changes what is "
-        "believed of\n"
+	"believed of\n"
 	"regions and cells from there on. The forms are those of `holdfast decide --help`; "
-        "\"time\" in the\n"
+	"\"time\" in the\n"
 	"requests lets a replay forecast the load of every region.\n\n"
 	"      --sampled N           the file holds one of N requests (default 1)\n\n"
 	"Exit status: 0 recorded, 1 a file is wrong, 2 usage.\n\n"
@@ -53,7 +53,7 @@ static bool record_request(struct making *m, const json_t *request) {
 	decide_input_init(&m->input, -1, -1);
 	if (decide_input_read(m->policy, request, &m->input, &mistake))
 		return wrong(m, mistake.path, mistake.text);
-	decide(m->policy, &m->world.world, &m->input.request, &m->decision);
+	whatif_decide(&m->world, m->policy, &m->input.request, &m->decision, NULL);
 	enum err e = recorder_add(m->recorder, &m->world.world, &m->input.request, &m->decision);
 	if (e == ERR_OVERLOADED) {
 		e = recorder_take(m->recorder, &m->out);

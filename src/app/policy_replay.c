@@ -11,14 +11,14 @@
 static const char help[] =
 	"usage: holdfast policy replay RECORDING NEW [--old OLD] [--json] [--progress]\n\n"
 	"Decides recorded requests again, each in the world of its time, under the policy NEW: how "
-        "many go\n"
+	"many go\n"
 	"elsewhere, from where to where, whose they are, and what every region would have to "
-        "carry.\n\n"
+	"carry.\n\n"
 	"      --old OLD             compare with what this policy decides, not with the record\n"
 	"      --json                machine-readable output\n"
 	"      --progress            show a bar on a terminal\n\n"
 	"Exit status: 0 every region has the capacity for its busiest second, 1 one has not, or a "
-        "file is\n"
+	"file is\n"
 	"wrong, 2 usage. Recordings are made by `holdfast policy record`.\n\n"
 	"example: holdfast policy replay traffic.hfr policy-new.yaml --old policy.yaml\n";
 

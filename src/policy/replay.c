@@ -124,7 +124,7 @@ static bool side_decide(struct replay_side *s, const struct recorded_decision *d
 	q.tenant = s->tenants.to[d->tenant];
 	q.here = s->regions[d->request.here];
 	if (q.tenant < 0 || q.here < 0) return false;
-	decide(s->policy, &s->world.world, &q, &s->decision);
+	whatif_decide(&s->world, s->policy, &q, &s->decision, NULL);
 	return true;
 }
 

@@ -156,7 +156,7 @@ void suite_run(const struct policy *p, const struct suite_case *t, struct whatif
 	enum err e = decide_input_read(p, t->request, &in, &m);
 	if (!e && t->world) e = decide_world_read(p, t->world, w, &m);
 	ASSERT(e == ERR_OK); /* it was read when it was loaded */
-	decide_traced(p, &w->world, &in.request, &out->decision, hits);
+	whatif_decide(w, p, &in.request, &out->decision, hits);
 	out->key = NULL;
 	struct check c = {p, &t->output, &out->decision, hits, out};
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
