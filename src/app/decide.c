@@ -1,8 +1,9 @@
 /* `holdfast decide` and `holdfast explain`: the decision on one request, from files alone. What a running
- * region decided under an id is asked of that region. */
+ * region decided under an id is asked of that region (explain_id.c). */
 #include "app/command.h"
 #include "app/config.h"
 #include "app/explain.h"
+#include "app/explain_id.h"
 
 #include <stdio.h>
 
@@ -26,9 +27,11 @@ static const char decide_help[] =
 	"holdfast decide policy.yaml -\n"
 	"example: holdfast decide examples/policy.yaml request.json --world outage.json\n";
 static const char explain_help[] =
-	"usage: holdfast explain POLICY REQUEST|- [--world FILE] [--json]\n\n"
+	"usage: holdfast explain POLICY REQUEST|- [--world FILE] [--json]\n"
+	"       holdfast explain --id ID [--dir DIR] [--json]\n\n"
 	"Which region serves a request, and for every other why not. Asks nobody.\n\n" REQUEST_HELP
-	"example: holdfast explain examples/policy.yaml request.json\n";
+	"example: holdfast explain examples/policy.yaml request.json\n"
+	"example: holdfast explain --id 0.0.5f3a9c01.2a --dir .playground\n";
 
 struct ask {
 	const char *name, *world_path;
@@ -125,5 +128,6 @@ int command_decide(int argc, char **argv) {
 }
 
 int command_explain(int argc, char **argv) {
+	if (explain_id_asked(argc, argv)) return command_explain_id(argc, argv);
 	return run(argc, argv, explain_help, "explain", true);
 }

@@ -30,18 +30,17 @@ static enum err check_cost(const struct cel_program *p, struct slice source,
 
 static enum err plan_tree(struct cel_program *p, const struct cel_env *e,
                           const struct cel_expr *tree, struct slice source,
-                          struct cel_issues *issues) {
+                          const struct cel_options *o, struct cel_issues *issues) {
 	struct cel_planner planner = {.env = e,
 	                              .program = p,
 	                              .fold_cost_left = FOLD_COST_MAX,
-	                              .measures_left = MEASURES_MAX};
+	                              .measures_left = MEASURES_MAX,
+	                              .checked = !o->unchecked,
+	                              .source = source,
+	                              .issues = issues};
 	p->zones = cel_env_zones_of(e);
 	struct cel_planned planned = cel_plan(&planner, tree);
-	if (planner.too_many) {
-		cel_issue_add(issues, source, 0, "more than %d %s", planner.too_many_max,
-		              planner.too_many);
-		return ERR_TOO_LARGE;
-	}
+	if (planner.err) return planner.err;
 	if (!planned.node) return ERR_NO_MEMORY;
 	p->root = planned.node;
 	p->steps = planned.steps > INT32_MAX ? INT32_MAX : (int64_t)planned.steps;
@@ -62,7 +61,7 @@ static enum err compile_in(struct arena *tree, struct cel_program *p, const stru
 	if (err) return err;
 	p->type = cel_type_copy(&p->arena, type);
 	if (!p->type) return ERR_NO_MEMORY;
-	err = plan_tree(p, e, root, source, issues);
+	err = plan_tree(p, e, root, source, o, issues);
 	return err ? err : check_cost(p, source, o, issues);
 }
 

@@ -47,10 +47,13 @@ struct cel_overload {
 	/* Where an argument is constant work can be done once, when the program is made: a regular
 	 * expression compiled, a network parsed. NULL: nothing to prepare. Gets the constant
 	 * arguments (kind CEL_ERROR where not constant); returns data for `call`, NULL for none.
-	 * What it made is freed by `release` when the program goes. */
+	 * NULL of a constant text in args[prepares] says that it is malformed: no call can
+	 * succeed, and the program is refused. What it made is freed by `release` when the program
+	 * goes. */
 	const void *(*prepare)(const struct cel_value *args);
 	void (*release)(const void *data);
 	uint16_t cost; /* of one call, at least 1 */
+	uint8_t prepares;
 	/* At run time only the kind of the first argument is checked, the rest by `call` itself:
 	 * [1][dyn(0.0)] is one, although the checker knows index as an int. */
 	bool lenient;

@@ -186,7 +186,8 @@ static void range_release(const void *data) {
 /* isInRange(a, b) and a.isInRange(b) */
 #define RANGE_ROW(id, signature)                                                                   \
 	{                                                                                          \
-		id, "isInRange", signature, is_in_range, range_prepare, range_release, .cost = 2   \
+		id, "isInRange", signature, is_in_range, range_prepare, range_release, .cost = 2,  \
+			.prepares = 1                                                              \
 	}
 #define RANGE_ROWS(id, address, network)                                                           \
 	RANGE_ROW("is_in_range_" id, "(" address ", " network ") -> bool"),                        \

@@ -1,6 +1,8 @@
 /* Planning: constants, names, fields and literals; folding of what is constant. */
 #include "cel/cel_plan.h"
 
+#include "cel/cel_issue.h"
+
 /* --- costs and sizes -------------------------------------------------------------------------- */
 
 uint64_t cel_sum(uint64_t a, uint64_t b) {
@@ -91,6 +93,15 @@ static uint64_t value_count(const struct cel_value *v) {
 
 /* --- nodes ---------------------------------------------------------------------------------------- */
 
+void cel_plan_refuse(struct cel_planner *p, enum err err, uint32_t at, const char *format, ...) {
+	if (p->err) return;
+	p->err = err;
+	va_list args;
+	va_start(args, format);
+	cel_issue_vadd(p->issues, p->source, at, format, args);
+	va_end(args);
+}
+
 void *cel_plan_node(struct cel_planner *p, const struct cel_node *functions, size_t bytes) {
 	struct cel_node *n = arena_alloc(&p->program->arena, bytes);
 	if (n) *n = *functions;
@@ -125,6 +136,7 @@ struct cel_planned cel_plan_folded(struct cel_planner *p, struct cel_planned pla
 	struct cel_frame frame = {.arena = &p->program->arena, .cost_limit = planned.cost + 1};
 	struct cel_value v;
 	cel_eval(&part, &frame, &v);
+	p->fold_fault = v.kind == CEL_ERROR ? (enum cel_fault)v.extra : CEL_FAULT_NONE;
 	return v.kind == CEL_ERROR ? planned : cel_plan_value(p, &v);
 }
 

@@ -12,7 +12,7 @@ enum { CEL_TEXT_ASSUMED = 1024, CEL_COUNT_ASSUMED = 64 };
 
 /* A planned expression: its node, and what its parent must know of it. */
 struct cel_planned {
-	const struct cel_node *node; /* NULL: failed; the planner says why */
+	const struct cel_node *node; /* NULL: no memory, or refused */
 	uint64_t steps;              /* straight-line, charged as a whole where it is entered */
 	uint64_t cost;               /* at most, loops and dynamic charges included; saturates */
 	/* Of its value, at most: elements; units that looking at all of it costs. */
@@ -36,13 +36,19 @@ struct cel_planner {
 	uint32_t local_count;
 	uint64_t fold_cost_left; /* for evaluating constant expressions now */
 	uint64_t measures_left;  /* parts of constants that may still be measured */
-	const char *too_many; /* of what, where no node was made for it; how many there may be: */
-	int too_many_max;
+	bool checked;            /* then constants that cannot be meant are refused */
+	struct slice source;
+	struct cel_issues *issues;
+	enum err err;              /* an issue says why; nodes made since are of no use */
+	enum cel_fault fold_fault; /* of what was evaluated last */
 };
 
 /* --- cel_plan.c ------------------------------------------------------------------------------ */
 
 struct cel_planned cel_plan(struct cel_planner *p, const struct cel_expr *e);
+/* The first time: an issue, and the compilation ends in `err`. */
+void cel_plan_refuse(struct cel_planner *p, enum err err, uint32_t at, const char *format, ...)
+	PRINTF_LIKE(4, 5);
 /* A node of `bytes` with these functions. NULL: no memory. */
 void *cel_plan_node(struct cel_planner *p, const struct cel_node *functions, size_t bytes);
 struct cel_planned cel_plan_value(struct cel_planner *p, const struct cel_value *v);
@@ -82,6 +88,7 @@ struct cel_callee {
 	uint32_t count;
 	bool receiver; /* the target is the first argument */
 	uint32_t arg_count;
+	uint32_t at; /* in the source */
 };
 struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_callee *callee,
                                    const struct cel_planned *args, const struct cel_type *type);

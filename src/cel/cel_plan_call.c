@@ -2,7 +2,7 @@
  * choose among overloads by the kinds of their arguments. */
 #include "cel/cel_plan.h"
 
-#include "cel/cel_signature.h"
+#include "base/wording.h"
 
 /* --- && || ?: ------------------------------------------------------------------------------ */
 
@@ -120,23 +120,44 @@ static bool candidate_possible(const struct cel_candidate *c, const struct cel_p
 	return true;
 }
 
+static void refuse_constant(struct cel_planner *p, const struct cel_callee *callee,
+                            const struct cel_value *text) {
+	cel_plan_refuse(p, ERR_INVALID, callee->at,
+	                "%s is malformed: '" SLICE_FMT "' cannot take it",
+	                show(cel_slice(text)).text, SLICE_ARG(callee->function));
+}
+
 /* Work that depends on constants only is done once. */
 static bool candidate_prepare(struct cel_planner *p, struct cel_candidate *c,
-                              const struct cel_planned *args, uint32_t count) {
+                              const struct cel_planned *args, const struct cel_callee *callee) {
 	struct cel_value constants[CEL_ARGS_MAX] = {0};
+	const struct cel_overload *o = c->overload;
 	bool any = false;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < callee->arg_count; i++) {
 		const struct cel_value *v = cel_plan_constant(&args[i]);
 		if (v) constants[i] = *v;
 		any |= v != NULL;
 	}
-	if (!any || !c->overload->prepare) return true;
+	if (!any || !o->prepare) return true;
 	struct cel_prepared *made = arena_alloc(&p->program->arena, sizeof *made);
 	if (!made) return false;
-	c->data = c->overload->prepare(constants);
-	*made = (struct cel_prepared){p->program->prepared, c->data, c->overload->release};
-	if (c->data && c->overload->release) p->program->prepared = made;
+	c->data = o->prepare(constants);
+	*made = (struct cel_prepared){p->program->prepared, c->data, o->release};
+	if (c->data && o->release) p->program->prepared = made;
+	const struct cel_value *from = &constants[o->prepares];
+	if (!c->data && from->kind == CEL_STRING && p->checked) refuse_constant(p, callee, from);
 	return true;
+}
+
+/* What fails each time, timestamp('tomorrow'), is refused. */
+static struct cel_planned call_folded(struct cel_planner *p, const struct cel_callee *callee,
+                                      const struct cel_planned *args, struct cel_planned whole) {
+	p->fold_fault = CEL_FAULT_NONE;
+	struct cel_planned folded = cel_plan_folded(p, whole);
+	const struct cel_value *text = callee->arg_count ? cel_plan_constant(&args[0]) : NULL;
+	if (p->checked && p->fold_fault == CEL_FAULT_CONVERT && text && text->kind == CEL_STRING)
+		refuse_constant(p, callee, text);
+	return folded;
 }
 
 /* --- what a call may cost --------------------------------------------------------------------------- */
@@ -203,7 +224,7 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
 			continue;
 		if (!candidate_kinds(p, s, callee->overloads[i], c)) return whole;
 		if (!candidate_possible(c, args, callee->arg_count)) continue;
-		if (!candidate_prepare(p, c, args, callee->arg_count)) return whole;
+		if (!candidate_prepare(p, c, args, callee)) return whole;
 		n->candidate_count++;
 	}
 	n->arg_count = (uint16_t)callee->arg_count;
@@ -211,7 +232,7 @@ struct cel_planned cel_plan_invoke(struct cel_planner *p, const struct cel_calle
 	n->candidates = candidates;
 	call_cost(&whole, n, args);
 	whole.node = &n->node;
-	return cel_plan_folded(p, whole);
+	return call_folded(p, callee, args, whole);
 }
 
 /* Where nothing was checked: a target that is the first part of a function's name, "math" of
@@ -239,7 +260,8 @@ static struct cel_callee callee_of(const struct cel_planner *p, const struct cel
 	                       .overloads = e->overloads,
 	                       .count = e->overload_count,
 	                       .receiver = e->call.target != NULL,
-	                       .arg_count = e->call.arg_count};
+	                       .arg_count = e->call.arg_count,
+	                       .at = e->at};
 	if (e->overload_count)
 		c.receiver = cel_env_signature(p->env, e->overloads[0])->receiver;
 	else
@@ -255,8 +277,8 @@ struct cel_planned cel_plan_call(struct cel_planner *p, const struct cel_expr *e
 	struct cel_callee callee = callee_of(p, e);
 	struct cel_planned args[CEL_ARGS_MAX], out;
 	if (callee.arg_count > CEL_ARGS_MAX) {
-		p->too_many = "arguments of a call";
-		p->too_many_max = CEL_ARGS_MAX;
+		cel_plan_refuse(p, ERR_TOO_LARGE, e->at, "more than %d arguments of a call",
+		                CEL_ARGS_MAX);
 		return (struct cel_planned){0};
 	}
 	for (uint32_t i = 0; i < callee.arg_count; i++) {

@@ -59,8 +59,8 @@ static bool gathers(const struct cel_fold *f, struct gather *g) {
 
 static uint32_t local_new(struct cel_planner *p) {
 	if (p->local_count < CEL_LOCALS_MAX) return p->local_count++;
-	p->too_many = "variables of macros at once";
-	p->too_many_max = CEL_LOCALS_MAX;
+	cel_plan_refuse(p, ERR_TOO_LARGE, 0, "more than %d variables of macros at once",
+	                CEL_LOCALS_MAX);
 	return 0;
 }
 
@@ -80,7 +80,7 @@ static struct cel_planned plan_let(struct cel_planner *p, const struct cel_fold 
 	                          .name = f->accu,
 	                          .local = constant ? 0 : local_new(p),
 	                          .constant = constant ? &init : NULL};
-	if (!init.node || p->too_many) return (struct cel_planned){0};
+	if (!init.node || p->err) return (struct cel_planned){0};
 	p->scope = &scope;
 	struct cel_planned body = cel_plan(p, f->result), whole = body;
 	p->scope = scope.outer;
@@ -144,7 +144,7 @@ static void plan_any(struct cel_planner *p, const struct cel_fold *f, struct loo
 	n->step = plan_in(p, f->step, &l->turn);
 	n->result = plan_in(p, f->result, &l->whole);
 	p->scope = accu.outer;
-	if (p->too_many || !n->init || !n->condition || !n->result) n->step = NULL;
+	if (p->err || !n->init || !n->condition || !n->result) n->step = NULL;
 }
 
 static struct cel_planned loop_end(struct cel_planner *p, struct loop *l, uint64_t turns) {
@@ -172,7 +172,7 @@ static struct cel_planned plan_loop(struct cel_planner *p, const struct cel_expr
 	n->iter2 = f->iter2.len ? local_new(p) : UINT32_MAX;
 	struct cel_scope iter = {.outer = p->scope, .name = f->iter, .local = n->iter};
 	struct cel_scope iter2 = {.outer = &iter, .name = f->iter2, .local = n->iter2};
-	if (p->too_many) return l.whole;
+	if (p->err) return l.whole;
 	p->scope = f->iter2.len ? &iter2 : &iter;
 	if (!plan_quantifier(p, f, &l) && !plan_gather(p, f, &l)) plan_any(p, f, &l);
 	p->scope = iter.outer;

@@ -61,9 +61,9 @@ static const struct cel_overload overloads[] = {
 	{"starts_with_string", "startsWith", "string.(string) -> bool", starts_with, .cost = 1},
 	{"ends_with_string", "endsWith", "string.(string) -> bool", ends_with, .cost = 1},
 	{"matches_string", "matches", "string.(string) -> bool", matches, matches_prepare,
-         matches_release, .cost = 10},
+         matches_release, .cost = 10, .prepares = 1},
 	{"matches", "matches", "(string, string) -> bool", matches, matches_prepare,
-         matches_release, .cost = 10},
+         matches_release, .cost = 10, .prepares = 1},
 };
 
 const struct cel_library cel_library_text = {"text", overloads, CEL_COUNT(overloads)};

@@ -35,7 +35,8 @@ static void call_spin(struct cel_call *c, const struct cel_value *args, struct c
 }
 
 static const struct cel_overload overloads[] = {
-	{"prepared", "prepared", "(string, string) -> bool", call_prepared, prepare, release, 1},
+	{"prepared", "prepared", "(string, string) -> bool", call_prepared, prepare, release, 1,
+         .prepares = 1},
 	{"kind_int", "our.kind", "(int) -> string", call_int, .cost = 1},
 	{"kind_string", "our.kind", "(string) -> string", call_text, .cost = 1},
 	{"string_kind", "kind", "string.() -> string", call_text, .cost = 1},

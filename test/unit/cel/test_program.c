@@ -135,7 +135,18 @@ static void appending_is_linear(void **state) {
 static void too_many_arguments_are_refused(void **state) {
 	struct cel_options o = {.unchecked = true};
 	assert_string_equal(refusal("f(1, 2, 3, 4, 5, 6, 7, 8, 9)", &o),
-	                    "1:1: more than 8 arguments of a call");
+	                    "1:2: more than 8 arguments of a call");
+}
+
+/* What cannot be meant is said when the rule is loaded, not when a request comes. */
+static void malformed_constants_are_refused(void **state) {
+	assert_string_equal(refusal("s.matches('(')", NULL),
+	                    "1:10: '(' is malformed: 'matches' cannot take it");
+	assert_string_equal(refusal("yes || isInRange(s, '10.0.0.0/33')", NULL),
+	                    "1:17: '10.0.0.0/33' is malformed: 'isInRange' cannot take it");
+	assert_string_equal(refusal("t > timestamp('tomorrow')", NULL),
+	                    "1:14: 'tomorrow' is malformed: 'timestamp' cannot take it");
+	cel_program_free(compile("s.matches('(')", &(struct cel_options){.unchecked = true}));
 }
 
 /* Constants that share their parts: small to write, endless to walk. */
@@ -166,6 +177,7 @@ int main(void) {
 		cmocka_unit_test(cost_ends_evaluation),
 		cmocka_unit_test(cost_has_a_bound_beforehand),
 		cmocka_unit_test(appending_is_linear),
+		cmocka_unit_test(malformed_constants_are_refused),
 		cmocka_unit_test(too_many_arguments_are_refused),
 		cmocka_unit_test(shared_constants_are_not_walked_for_ever),
 	};
