@@ -6,8 +6,9 @@ set -eu
 
 build="gcc g++ clang meson ninja-build pkg-config libuv1-dev liblmdb-dev libssl-dev
 libjansson-dev libyaml-dev libre2-dev liburcu-dev libcmocka-dev libclang-rt-14-dev tzdata python3
-python3-pytest python3-requests iso-codes curl wrk valgrind git iproute2 procps"
-bench="redis-server redis-tools nginx"
+python3-pytest python3-requests iso-codes curl wrk valgrind git iproute2 procps nginx haproxy gdnsd
+bind9-dnsutils"
+bench="redis-server redis-tools"
 # Only for the suites of tools/cel_spec.sh; a node from elsewhere does as well, and Debian's npm
 # would not go with it.
 command -v node >/dev/null && command -v npm >/dev/null || build="$build nodejs npm"
@@ -61,7 +62,7 @@ if ! $apt install -y --no-install-recommends $missing >/dev/null 2>&1; then
 fi
 
 # Installing must not make them start at the next boot either.
-for service in redis-server nginx; do
+for service in redis-server nginx haproxy gdnsd; do
 	case " $missing " in
 	*" $service "*)
 		$as_root systemctl disable --quiet "$service" 2>/dev/null ||

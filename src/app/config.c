@@ -8,7 +8,7 @@
 
 enum { FILE_MAX = 64 << 20, SECRET_MIN = 16 };
 
-static void say(void *arg, const struct policy_error *e) {
+void config_say(void *arg, const struct policy_error *e) {
 	int *count = arg;
 	(*count)++;
 	fprintf(stderr, "%s:%d:%d: %s\n", e->file, e->line, e->column, e->text);
@@ -21,20 +21,34 @@ void path_resolve(const char *base, const char *path, char out[1024]) {
 	if (snprintf(out, 1024, "%.*s%s", dir, base, path) >= 1024) out[0] = 0;
 }
 
-static enum err read_file(const char *path, struct buf *out) {
+static enum err read_stdin(struct buf *out) {
+	uint8_t *room;
+	size_t got = 1;
+	enum err e = ERR_OK;
+	while (!e && got > 0) {
+		e = buf_reserve(out, 1 << 16, &room);
+		got = e ? 0 : fread(room, 1, 1 << 16, stdin);
+		if (!e) buf_commit(out, got);
+	}
+	return e;
+}
+
+enum err config_read_file(const char *path, struct buf *out) {
 	buf_init(out, FILE_MAX);
-	enum err e = files_read_all(files_posix(), path, out);
+	enum err e =
+		strcmp(path, "-") == 0 ? read_stdin(out) : files_read_all(files_posix(), path, out);
 	if (e)
 		complain("%s: %s: check the path and its permissions", path,
 		         e == ERR_NOT_FOUND ? "there is no such file" : err_text(e));
 	return e;
 }
 
-static enum err load_policy(const char *path, struct policy **out) {
+enum err config_load_policy(const char *path, struct policy **out) {
 	struct buf text;
 	int mistakes = 0;
-	enum err e = read_file(path, &text);
-	if (!e) e = policy_load(buf_slice(&text), path, say, &mistakes, out);
+	*out = NULL;
+	enum err e = config_read_file(path, &text);
+	if (!e) e = policy_load(buf_slice(&text), path, config_say, &mistakes, out);
 	buf_done(&text);
 	return e;
 }
@@ -42,15 +56,15 @@ static enum err load_policy(const char *path, struct policy **out) {
 static enum err load_node(const char *path, struct node_config **out) {
 	struct buf text;
 	int mistakes = 0;
-	enum err e = read_file(path, &text);
-	if (!e) e = node_config_load(buf_slice(&text), path, say, &mistakes, out);
+	enum err e = config_read_file(path, &text);
+	if (!e) e = node_config_load(buf_slice(&text), path, config_say, &mistakes, out);
 	buf_done(&text);
 	return e;
 }
 
 static enum err load_secret(const char *path, struct config *c) {
 	struct buf text;
-	enum err e = read_file(path, &text);
+	enum err e = config_read_file(path, &text);
 	if (!e) {
 		struct slice s = buf_slice(&text);
 		while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r')) s.len--;
@@ -75,11 +89,12 @@ enum err config_load(const char *path, struct config *c) {
 	enum err e = load_node(path, &c->node);
 	if (e) return e;
 	path_resolve(path, c->node->policy, file);
-	e = load_policy(file, &c->policy);
-	if (!e) e = node_config_check(c->node, path, c->policy, say, &mistakes);
+	e = config_load_policy(file, &c->policy);
+	if (!e) e = node_config_check(c->node, path, c->policy, config_say, &mistakes);
 	if (e) return e;
 	path_resolve(path, c->node->data, c->data);
 	path_resolve(path, c->node->coordination, c->coordination);
+	if (*c->node->dns_state) path_resolve(path, c->node->dns_state, c->dns_state);
 	path_resolve(path, c->node->secret_file, file);
 	return load_secret(file, c);
 }
@@ -101,7 +116,7 @@ static bool is_node_file(struct slice text) {
 
 enum err config_check_file(const char *path) {
 	struct buf text;
-	enum err e = read_file(path, &text);
+	enum err e = config_read_file(path, &text);
 	bool node = !e && is_node_file(buf_slice(&text));
 	buf_done(&text);
 	if (e) return e;
@@ -112,7 +127,7 @@ enum err config_check_file(const char *path) {
 		return e;
 	}
 	struct policy *p = NULL;
-	e = load_policy(path, &p);
+	e = config_load_policy(path, &p);
 	policy_free(p);
 	return e;
 }

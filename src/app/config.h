@@ -6,6 +6,7 @@
 struct config {
 	struct node_config *node;
 	struct policy *policy;
+	char dns_state[1024];                /* "": none */
 	char data[1024], coordination[1024]; /* resolved against the node file's directory */
 	uint8_t secret[64];                  /* the cluster's; secret_len bytes */
 	size_t secret_len;
@@ -16,5 +17,12 @@ MUST enum err config_load(const char *path, struct config *c);
 void config_done(struct config *c);
 /* Reads `path` relative to the directory of `base` unless it is absolute. */
 void path_resolve(const char *base, const char *path, char out[1024]);
+/* One policy.yaml; as above. policy_free(*out), which is NULL after an error. */
+MUST enum err config_load_policy(const char *path, struct policy **out);
+/* A whole file of at most 64 MiB, "-": standard input; says what is wrong. buf_done either way. */
+struct buf;
+MUST enum err config_read_file(const char *path, struct buf *out);
+/* Says one mistake on standard error; as `report` of all that loads YAML. arg: int * that counts. */
+void config_say(void *arg, const struct policy_error *e);
 /* One policy.yaml (has `tenants` or `cells`) or node file by itself; for check. */
 MUST enum err config_check_file(const char *path);

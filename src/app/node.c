@@ -29,6 +29,7 @@ struct node {
 	struct admin *admin;
 	struct worker workers[WORKERS_MAX];
 	int worker_count;
+	struct edge *edges[WORKERS_MAX]; /* theirs */
 	char **store_dirs; /* per cell; NULL: no copy here */
 	struct coord *coord;
 };
@@ -37,6 +38,7 @@ static void on_change(void *arg) {
 	struct node *n = arg;
 	for (int i = 0; i < n->worker_count; i++)
 		if (n->workers[i].running) edge_wake(n->workers[i].edge);
+	if (n->admin) admin_changed(n->admin);
 }
 
 static enum err open_store(struct node *n, int cell, struct store **out, struct fault *fault) {
@@ -119,6 +121,9 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 		.registry = n->registry,
 		.files = files_posix(),
 		.store_dirs = (const char *const *)n->store_dirs,
+		.dns_state = *n->config->dns_state ? n->config->dns_state : NULL,
+		.edges = n->edges,
+		.edge_count = n->worker_count,
 		.version = HOLDFAST_VERSION,
 	};
 	return admin_new(n->io, &options, &n->admin, fault);
@@ -153,10 +158,12 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 	for (int i = 0; i < count; i++) {
 		struct worker *w = &n->workers[i];
 		w->node = n;
+		options.worker = i;
 		w->io = io_uv_new();
 		if (!w->io) return fault_set(fault, ERR_NO_MEMORY, "no memory for a worker's loop");
 		enum err e = edge_new(w->io, &options, &w->edge, fault);
 		if (e) return e;
+		n->edges[i] = w->edge;
 		n->worker_count = i + 1;
 	}
 	for (int i = 0; i < count; i++) {

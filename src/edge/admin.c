@@ -1,12 +1,16 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
- * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID]. */
+ * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID],
+ * /admin/v1/decisions/ID. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
+#include "edge/agent.h"
 #include "io/http_problem.h"
 #include "io/http_uri.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define DECISIONS_PATH "/admin/v1/decisions/"
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail) {
 	struct buf body;
@@ -68,10 +72,13 @@ static void on_request(void *arg, struct http_exchange *x) {
 		admin_status(a, x, admin_ready(a, &why));
 	} else if (slice_starts(h->path, SLICE_LIT("/admin/v1/quarantine"))) {
 		admin_quarantine(a, x, slice_of(h->path.ptr + 20, h->path.len - 20));
+	} else if (slice_starts(h->path, SLICE_LIT(DECISIONS_PATH))) {
+		size_t skip = sizeof(DECISIONS_PATH) - 1;
+		admin_decision(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
 	} else {
 		admin_problem(x, ERR_NOT_FOUND,
-		              "there is /metrics, /livez, /readyz, /admin/v1/status and "
-		              "/admin/v1/quarantine/CELL");
+		              "there is /metrics, /livez, /readyz, /admin/v1/status, "
+		              "/admin/v1/quarantine/CELL and " DECISIONS_PATH "ID");
 	}
 }
 
@@ -102,13 +109,20 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 		.registry = options->registry,
 	};
 	enum err e = http_server_new(io, &server, at->host, at->port, &a->server, fault);
+	if (!e && options->config->agent_check.port)
+		e = agent_new(io, options->config, options->host, &a->agent, fault);
+	if (!e && options->dns_state && dns_new(io, a->lane, options, &a->dns) != ERR_OK)
+		e = fault_set(fault, ERR_NO_MEMORY, "no memory for the state for DNS");
 	if (e) {
-		io_lane_free(a->lane);
-		free(a);
+		admin_free(a);
 		return e;
 	}
 	*out = a;
 	return ERR_OK;
+}
+
+void admin_changed(struct admin *a) {
+	dns_changed(a->dns);
 }
 
 void admin_free(struct admin *a) {
@@ -116,5 +130,7 @@ void admin_free(struct admin *a) {
 	io_lane_free(a->lane);
 	admin_queries_end(a);
 	http_server_free(a->server);
+	agent_free(a->agent);
+	dns_free(a->dns);
 	free(a);
 }

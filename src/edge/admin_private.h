@@ -10,6 +10,8 @@ struct admin {
 	uint64_t started_ns;
 	struct io_lane *lane; /* for what reads disks */
 	struct list queries;  /* on the lane */
+	struct agent *agent;  /* NULL: none */
+	struct dns *dns;
 };
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail);
@@ -19,4 +21,6 @@ void admin_answer(struct http_exchange *x, int status, const char *type, struct 
 void admin_status(struct admin *a, struct http_exchange *x, bool ready);
 /* `rest`: what follows /admin/v1/quarantine in the path. */
 void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice rest);
+/* `id`: what follows /admin/v1/decisions/ in the path. */
+void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */

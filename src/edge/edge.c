@@ -1,14 +1,17 @@
 /* One edge: its server, client and readers; takes requests in. */
 #include "edge/edge_private.h"
+#include "edge/mouth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SCRATCH_MAX_BYTES = 1 << 20 };
 static const uint64_t FORWARDED_HOLD_NS = 500000000;
 static const uint64_t DRAIN_NS = 1000000000, DRAIN_TICK_NS = 5000000;
 
 static void on_request(void *arg, struct http_exchange *x) {
 	struct edge *e = arg;
+	if (mouth_takes(e, x)) return;
 	struct request *r = arena_alloc(http_exchange_arena(x), sizeof(*r));
 	if (!r) {
 		http_respond(x, 503, NULL, 0, slice_of(NULL, 0));
@@ -17,11 +20,12 @@ static void on_request(void *arg, struct http_exchange *x) {
 	r->edge = e;
 	r->x = x;
 	r->head = http_exchange_head(x);
-	r->deadline_ns = io_loop_ns(e->io) + e->options.config->hold_time_ms * 1000000;
+	r->arrived_ns = io_loop_ns(e->io);
+	r->deadline_ns = r->arrived_ns + e->options.config->hold_time_ms * 1000000;
 	struct fault fault = {0};
 	enum err err = request_read(r, &fault);
 	if (r->forwarded) { /* who passed it on holds it for the rest of its time */
-		uint64_t bound_ns = io_loop_ns(e->io) + FORWARDED_HOLD_NS;
+		uint64_t bound_ns = r->arrived_ns + FORWARDED_HOLD_NS;
 		if (r->deadline_ns > bound_ns) r->deadline_ns = bound_ns;
 	}
 	if (err)
@@ -33,6 +37,7 @@ static void on_request(void *arg, struct http_exchange *x) {
 static void on_wake(struct io_post *post) {
 	struct edge *e = CONTAINER_OF(post, struct edge, wake);
 	atomic_store(&e->wake_posted, false);
+	e->world.version++;
 	route_wake(e);
 }
 
@@ -85,6 +90,13 @@ static enum err edge_cells(struct edge *e) {
 	return ERR_OK;
 }
 
+static enum err edge_ring(struct edge *e) {
+	uint32_t stamp;
+	io_random(e->io, &stamp, sizeof(stamp));
+	return ring_init(&e->ring, e->options.config->decisions_kept, e->here, e->options.worker,
+	                 stamp);
+}
+
 static void edge_metrics(struct edge *e, struct registry *r) {
 	static const char *const verdicts[4] = {"here", "forward", "hold", "refuse"};
 	for (int i = 0; i < 4; i++) {
@@ -107,6 +119,7 @@ static void edge_metrics(struct edge *e, struct registry *r) {
 	e->reads = metric_counter(r, "holdfast_edge_reads_total",
 	                          "Reads served from the copy here.", "");
 	e->writes = metric_counter(r, "holdfast_edge_writes_total", "Writes proposed here.", "");
+	mouth_metrics(e, r);
 }
 
 static enum err edge_listen(struct edge *e, struct fault *fault) {
@@ -141,10 +154,12 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	e->drain.fn = on_drain;
 	list_init(&e->held);
 	list_init(&e->calls);
+	arena_init(&e->scratch, SCRATCH_MAX_BYTES);
 	e->cells = calloc((size_t)p->cell_count + 1, sizeof(*e->cells));
 	e->world_regions = calloc((size_t)p->region_count, sizeof(*e->world_regions));
 	e->world_cells = calloc((size_t)p->cell_count + 1, sizeof(*e->world_cells));
 	e->breaker_until_ns = calloc((size_t)p->region_count, sizeof(uint64_t));
+	e->regions = calloc((size_t)p->region_count, sizeof(*e->regions));
 	e->world = (struct world){e->world_regions, e->world_cells, 0};
 	e->retry = io_timer_new(io, route_timer, e);
 	e->drain_timer = io_timer_new(io, on_drain_tick, e);
@@ -152,8 +167,11 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	edge_metrics(e, options->registry);
 	enum err err = ERR_OK;
 	if (!e->cells || !e->world_regions || !e->world_cells || !e->breaker_until_ns ||
-	    !e->retry || !e->drain_timer || !e->client || edge_cells(e) != ERR_OK)
+	    !e->regions || !e->retry || !e->drain_timer || !e->client || edge_ring(e) != ERR_OK ||
+	    edge_cells(e) != ERR_OK)
 		err = fault_set(fault, ERR_NO_MEMORY, "no memory for an edge");
+	else
+		hop_init(e);
 	if (!err) err = edge_listen(e, fault);
 	if (err) {
 		edge_free(e);
@@ -179,5 +197,8 @@ void edge_free(struct edge *e) {
 	free(e->world_regions);
 	free(e->world_cells);
 	free(e->breaker_until_ns);
+	free(e->regions);
+	ring_done(&e->ring);
+	arena_done(&e->scratch);
 	free(e);
 }

@@ -19,6 +19,7 @@ struct edge_options {
 	struct host *host;   /* cell i of the host is cell i of the policy, region i likewise */
 	struct slice secret; /* signs session tokens; borrowed */
 	struct registry *registry;
+	int worker; /* 0…: goes into the ids of its decisions */
 };
 MUST enum err edge_new(struct io *io, const struct edge_options *options, struct edge **out,
                        struct fault *fault);
@@ -27,10 +28,23 @@ void edge_wake(struct edge *e);
 /* Any thread, once. Takes no more requests, answers those under way for a second at most, then
  * stops the edge's loop. */
 void edge_drain(struct edge *e);
+/* Any thread: what an edge remembers of a decision that it gave this id. Caller-owned until `done`,
+ * which is called on reply_to's loop; a stopped edge answers no more. */
+struct edge_query {
+	struct io_post post;
+	struct edge *edge;
+	struct io *reply_to;
+	char id[64];
+	struct buf body; /* the caller's to free: JSON; empty: forgotten or never given */
+	enum err err;    /* ERR_NOT_FOUND, ERR_NO_MEMORY */
+	void (*done)(struct edge_query *q);
+};
+void edge_decision(struct edge *e, struct edge_query *q);
 /* The loop has stopped. */
 void edge_free(struct edge *e);
 
-/* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID].
+/* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID],
+ * /admin/v1/decisions/ID. Beside it what tells HAProxy and gdnsd of the regions.
  * One per process, on the owner loop or a worker's. */
 struct admin;
 struct admin_options {
@@ -40,8 +54,13 @@ struct admin_options {
 	struct registry *registry;
 	struct files *files;
 	const char *const *store_dirs; /* per cell: where its quarantine is; NULL: no copy here */
+	const char *dns_state;         /* path for gdnsd; NULL: none */
+	struct edge *const *edges;     /* remember decisions */
+	int edge_count;
 	const char *version;
 };
 MUST enum err admin_new(struct io *io, const struct admin_options *options, struct admin **out,
                         struct fault *fault);
+/* A cell or a region changed. The owner loop. */
+void admin_changed(struct admin *a);
 void admin_free(struct admin *a);

@@ -1,14 +1,19 @@
 /* Private to edge/: one request on its way through the edge.
  *
- * edge.c takes it in and finds its handler; request.c reads what it asks; route.c decides and
- * holds; forward.c passes on; read.c, scan.c, write.c, tx.c serve it here; respond.c answers. A request is
- * answered exactly once, by respond_*; after that its memory is gone. */
+ * edge.c takes it in and finds its handler; request.c reads what it asks; facts.c and world.c gather
+ * what route.c decides upon, and it holds; forward.c passes on; read.c, scan.c, write.c, tx.c serve it
+ * here; respond.c answers. A request is answered exactly once, by respond_*; after that its memory is
+ * gone. Who asks for the decision alone is answered by mouth_*.c. */
 #pragma once
 #include "cell/token.h"
 #include "edge/edge.h"
+#include "edge/ring.h"
 #include "trust/identity.h"
 
 enum { EDGE_DOMAIN_MAX = 32, EDGE_SCAN_LIMIT_MAX = 1000 };
+
+/* Faces of the decision alone; see mouth.h. */
+enum { MOUTH_DECIDE, MOUTH_EXPLAIN, MOUTH_AUTH_REQUEST, MOUTH_EXT_AUTHZ, MOUTH_OFREP, MOUTH_COUNT };
 
 /* Says of an answer that nothing happened. Between edges and to clients. */
 #define RETRY_FIELD "Holdfast-Retry"
@@ -30,6 +35,7 @@ struct request {
 	bool repeatable; /* doing it twice is as good as once: safe after an unknown outcome */
 	bool unknown;    /* an attempt at this write may have happened: nobody may deny it later */
 	bool forwarded;  /* came from another region's edge */
+	bool proven;     /* and that edge is one of ours: it obeyed the rules already */
 	enum consistency consistency;
 	uint32_t bounded_ms;
 	uint64_t floor_epoch, floor_seq; /* a read at the home: its snapshot must have reached this */
@@ -37,7 +43,11 @@ struct request {
 	struct token token;
 	uint64_t ttl_ms;      /* 0: none */
 	uint64_t deadline_ns; /* held and tried again until then */
+	struct decide_request ask;
+	struct cel_net ip; /* what ask.client.ip points at */
 	struct decision decision;
+	bool decided;
+	uint64_t arrived_ns;
 	int attempts;
 
 	/* held */
@@ -51,6 +61,7 @@ struct request {
 	struct list_node call_node;
 	struct http_header *call_fields;
 	int call_field_count, call_region;
+	char call_consistency[32]; /* HOP_CONSISTENCY_MAX */
 	uint64_t call_epoch; /* of the cell, as known when it was sent */
 
 	/* waiting for a token's point */
@@ -82,6 +93,12 @@ struct edge_cell {
 	uint64_t floor_epoch, floor_seq;
 };
 
+/* What an edge says of and to a region. */
+struct edge_region {
+	char upstream[264]; /* HOST:PORT of its edges */
+	char proof[48];     /* in Holdfast-Forwarded: that an edge of it passed a request on */
+};
+
 struct edge {
 	struct io *io;
 	struct edge_options options;
@@ -89,11 +106,15 @@ struct edge {
 	struct http_server *server;
 	struct http_client *client;
 	struct edge_cell *cells;
+	struct edge_region *regions;
+	char hop[96]; /* our Holdfast-Forwarded */
 	struct world world;
 	struct world_region *world_regions;
 	struct world_cell *world_cells;
 	uint64_t *breaker_until_ns; /* per region: its edge did not answer */
 	uint64_t world_ns;          /* when world_regions was looked up */
+	struct ring ring;
+	struct arena scratch; /* of the decision that is being made */
 	int here;
 	const char *here_name;
 	struct list held;
@@ -110,6 +131,7 @@ struct edge {
 		*forward_errors;
 	struct metric *reads, *writes;
 	struct histogram *held_time;
+	struct metric *asked[MOUTH_COUNT];
 };
 
 /* --- request.c ----------------------------------------------------------------- */
@@ -122,6 +144,20 @@ MUST enum err request_full_key(struct request *r, struct slice domain, struct sl
 MUST enum err request_check_domain(struct slice domain, struct fault *fault);
 /* "7-1234" → epoch, seq, with or without the quotes of an ETag. */
 MUST enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq);
+
+/* --- hop.c --------------------------------------------------------------------------- */
+enum { HOP_CONSISTENCY_MAX = 32 };
+void hop_init(struct edge *e);     /* of e->regions and e->hop */
+void hop_read(struct request *r); /* sets forwarded and proven */
+/* As the next edge must serve it: what the rules here made of what the client asked. */
+struct slice hop_consistency(const struct request *r, char out[HOP_CONSISTENCY_MAX]);
+
+/* --- facts.c, world.c -------------------------------------------------------------- */
+/* Fills all of *ask (zeroed) but tenant, write, forwarded, consistency and domain. ip: room. */
+void facts_read(struct edge *e, struct http_exchange *x, struct cel_net *ip,
+                struct decide_request *ask);
+/* Decides in the world as it is in this moment. */
+void world_decide(struct edge *e, struct decide_request *ask, struct decision *out);
 
 /* --- route.c --------------------------------------------------------------------- */
 void route(struct request *r); /* decide, then serve, pass on, hold or refuse */
@@ -155,11 +191,25 @@ MUST enum err tx_read(struct request *r, struct fault *fault);
 void tx_respond(struct request *r);
 void tx_done(struct request *r); /* frees what tx_read made; also for other requests */
 
+/* --- deny.c -------------------------------------------------------------------------- */
+/* What a decision that is no region means to whoever asked. */
+struct denial {
+	enum err code;
+	int status;
+	const char *detail; /* may point into `text` */
+	const char *extra;  /* members of the problem document; NULL: none. May point into `more` */
+	int region;         /* where to go instead; -1 */
+	char text[256], more[400];
+};
+/* d: VERDICT_REFUSE or VERDICT_HOLD. */
+void denial_of(const struct edge *e, const struct decision *d, struct denial *out);
+
 /* --- respond.c ------------------------------------------------------------------------ */
 void respond_problem(struct request *r, enum err code, const char *detail);
 /* No such key at that position, which the client's next reads may not fall behind. */
 void respond_absent(struct request *r, const struct position *at);
-void respond_misdirected(struct request *r, int region);
+/* As the decision says: by a rule, for want of a region, or because another region must be asked. */
+void respond_refused(struct request *r);
 /* Version, token, region, staleness as they apply, then the fields given. at NULL: no token. */
 void respond(struct request *r, int status, const struct position *at, const struct entry *version,
              const char *content_type, struct slice body);

@@ -92,7 +92,6 @@ static bool passes(enum http_field id) {
 	case FIELD_TRACESTATE:
 	case FIELD_USER_AGENT:
 	case FIELD_X_REQUEST_ID:
-	case FIELD_HOLDFAST_CONSISTENCY:
 	case FIELD_HOLDFAST_TOKEN:
 	case FIELD_HOLDFAST_TTL: return true;
 	default: return false;
@@ -102,7 +101,7 @@ static bool passes(enum http_field id) {
 /* Made once; a later attempt sends the same. */
 static bool call_fields(struct request *r) {
 	if (r->call_fields) return true;
-	int most = r->head->header_count + 1;
+	int most = r->head->header_count + 2;
 	struct http_header *fields =
 		arena_alloc(http_exchange_arena(r->x), (size_t)most * sizeof(*fields));
 	if (!fields) return false;
@@ -111,8 +110,9 @@ static bool call_fields(struct request *r) {
 		if (passes(h->id) && http1_header_forwards(r->head, h))
 			fields[r->call_field_count++] = *h;
 	}
+	fields[r->call_field_count++] = http_field("Holdfast-Forwarded", slice_str(r->edge->hop));
 	fields[r->call_field_count++] =
-		http_field("Holdfast-Forwarded", slice_str(r->edge->here_name));
+		http_field("Holdfast-Consistency", hop_consistency(r, r->call_consistency));
 	r->call_fields = fields;
 	return true;
 }

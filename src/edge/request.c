@@ -186,6 +186,17 @@ static enum err read_path(struct request *r, struct fault *fault) {
 	                 "there is /v1/data/{domain}/{key}, /v1/data/{domain}?prefix= and /v1/tx");
 }
 
+static void read_facts(struct request *r) {
+	facts_read(r->edge, r->x, &r->ip, &r->ask);
+	r->ask.tenant = r->tenant;
+	r->ask.write = r->write;
+	r->ask.forwarded = r->forwarded;
+	r->ask.ruled = r->proven;
+	r->ask.consistency = r->consistency;
+	r->ask.bounded_ms = r->bounded_ms;
+	r->ask.domain = r->domain;
+}
+
 _Static_assert(sizeof(struct identity_memo) <= HTTP_CONNECTION_MEMO_BYTES, "a connection has room");
 
 enum err request_read(struct request *r, struct fault *fault) {
@@ -195,12 +206,13 @@ enum err request_read(struct request *r, struct fault *fault) {
 	                  http_exchange_memo(r->x), &r->tenant, &detail) != ERR_OK)
 		return fault_set(fault, ERR_UNAUTHENTICATED, "%s", detail);
 	r->cell = e->policy->tenants[r->tenant].cell;
-	r->forwarded = http1_header(r->head, FIELD_HOLDFAST_FORWARDED).len > 0;
+	hop_read(r);
 	enum err err = read_path(r, fault);
 	if (!err) err = read_consistency(r, fault);
 	if (!err) err = read_token(r, fault);
 	if (!err) err = read_ttl(r, fault);
 	r->repeatable = true; /* as every read is */
 	if (!err && r->write) err = write_idempotency(r, fault);
+	if (!err) read_facts(r);
 	return err;
 }

@@ -48,20 +48,31 @@ static struct slice token_text(struct request *r, const struct position *at) {
 	return slice_of(c->token, c->token_len);
 }
 
-static void problem(struct request *r, enum err code, const char *detail, const char *extra,
-                    const char *region, const struct position *at) {
+/* The id by which `explain --id` finds why; once it was decided. */
+static int decision_field(struct request *r, char id[RING_ID_MAX], struct http_header *out) {
+	struct edge *e = r->edge;
+	if (!r->decided) return 0;
+	struct slice text = ring_add(&e->ring, &r->ask, &r->decision, e->world.version, id);
+	*out = http_field("Holdfast-Decision", text);
+	return 1;
+}
+
+static void problem(struct request *r, enum err code, int status, const char *detail,
+                    const char *extra, const char *region, const struct position *at) {
 	struct buf body;
 	buf_init(&body, 8192);
 	const char *retry = retry_advice(code);
 	if (r->unknown && retry) {
 		code = ERR_OUTCOME_UNKNOWN;
+		status = err_http_status(code);
 		retry = NULL;
 		detail = "an attempt at this write ended without an answer and no later one got "
 			 "through: "
 			 "it may or may not have happened. It is safe to send it again as it is";
 	}
-	if (http_problem_render(&body, code, detail, extra) != ERR_OK) buf_reset(&body);
+	if (http_problem_render_as(&body, code, status, detail, extra) != ERR_OK) buf_reset(&body);
 	struct http_header fields[8];
+	char id[RING_ID_MAX];
 	int n = 0;
 	fields[n++] = http_field("Content-Type", SLICE_LIT(HTTP_PROBLEM_TYPE));
 	fields[n++] = http_field("Holdfast-Region", slice_str(region));
@@ -74,31 +85,25 @@ static void problem(struct request *r, enum err code, const char *detail, const 
 	}
 	if (code == ERR_METHOD) fields[n++] = http_field("Allow", allowed_methods(r));
 	if (at) fields[n++] = http_field("Holdfast-Token", token_text(r, at));
-	finish(r, err_http_status(code), fields, n, buf_slice(&body));
+	n += decision_field(r, id, &fields[n]);
+	finish(r, status, fields, n, buf_slice(&body));
 	buf_done(&body);
 }
 
 void respond_problem(struct request *r, enum err code, const char *detail) {
-	problem(r, code, detail, NULL, r->edge->here_name, NULL);
+	problem(r, code, err_http_status(code), detail, NULL, r->edge->here_name, NULL);
 }
 
 void respond_absent(struct request *r, const struct position *at) {
-	problem(r, ERR_NOT_FOUND, "there is no such key", NULL, r->edge->here_name,
+	problem(r, ERR_NOT_FOUND, 404, "there is no such key", NULL, r->edge->here_name,
 	        at->seq ? at : NULL);
 }
 
-void respond_misdirected(struct request *r, int region) {
-	const struct edge *e = r->edge;
-	const char *to = region >= 0 ? e->policy->regions[region].name : "";
-	char detail[256], extra[300];
-	snprintf(detail, sizeof(detail),
-	         "the tenant's residency class does not let region %s pass its requests on: send "
-	         "them to region %s",
-	         e->here_name, to);
-	const struct node_address *at = &e->options.config->regions[region >= 0 ? region : 0].http;
-	snprintf(extra, sizeof(extra), "\"region\":\"%s\",\"endpoint\":\"%s:%u\"", to,
-	         region >= 0 ? at->host : "", region >= 0 ? at->port : 0);
-	problem(r, ERR_MISDIRECTED, detail, extra, to, NULL);
+void respond_refused(struct request *r) {
+	struct denial d;
+	denial_of(r->edge, &r->decision, &d);
+	problem(r, d.code, d.status, d.detail, d.extra,
+	        d.region >= 0 ? r->edge->policy->regions[d.region].name : r->edge->here_name, NULL);
 }
 
 static size_t put_decimal(char *out, uint64_t v) {
@@ -124,7 +129,7 @@ void respond(struct request *r, int status, const struct position *at, const str
              const char *content_type, struct slice body) {
 	struct edge *e = r->edge;
 	struct http_header fields[8];
-	char etag[48], stale[24];
+	char etag[48], stale[24], id[RING_ID_MAX];
 	int n = 0;
 	if (content_type) fields[n++] = http_field("Content-Type", slice_str(content_type));
 	if (version) fields[n++] = http_field("ETag", etag_text(version, etag));
@@ -137,11 +142,13 @@ void respond(struct request *r, int status, const struct position *at, const str
 		                         slice_of(stale, put_decimal(stale, w->lag_ms[self])));
 	if (r->write && r->proposal.replayed)
 		fields[n++] = http_field("Holdfast-Replayed", SLICE_LIT("true"));
+	n += decision_field(r, id, &fields[n]);
 	finish(r, status, fields, n, body);
 }
 
 void respond_relay(struct request *r, const struct http1_head *head, struct slice body) {
-	struct http_header fields[HTTP1_HEADERS_MAX];
+	struct http_header fields[HTTP1_HEADERS_MAX + 1];
+	char id[RING_ID_MAX];
 	int n = 0;
 	if (head->status < 200 || head->status > 599) {
 		respond_problem(r, ERR_BAD_GATEWAY,
@@ -150,8 +157,11 @@ void respond_relay(struct request *r, const struct http1_head *head, struct slic
 	}
 	for (int i = 0; i < head->header_count; i++) {
 		const struct http_header *h = &head->headers[i];
-		if (h->id == FIELD_DATE || !http1_header_forwards(head, h)) continue;
+		/* Why it came here is this edge's to tell. */
+		if (h->id == FIELD_DATE || h->id == FIELD_HOLDFAST_DECISION) continue;
+		if (!http1_header_forwards(head, h)) continue;
 		fields[n++] = *h;
 	}
+	n += decision_field(r, id, &fields[n]);
 	finish(r, head->status, fields, n, body);
 }

@@ -9,45 +9,6 @@
 #include <stdio.h>
 
 static const uint64_t RETRY_NS = 20000000; /* held: decide again at least so often */
-static const uint64_t WORLD_NS = 5000000;  /* regions are looked up at most so often */
-
-/* --- the world ------------------------------------------------------------------- */
-
-static void world_regions_update(struct edge *e, uint64_t now) {
-	for (int i = 0; i < e->policy->region_count; i++) {
-		struct world_region *w = &e->world_regions[i];
-		bool up = i == e->here || host_region_up(e->options.host, i);
-		w->state = up ? REGION_ACTIVE : REGION_DOWN;
-		w->breaker_open = now < e->breaker_until_ns[i];
-	}
-	e->world_ns = now;
-}
-
-static uint32_t age_ms(uint64_t now, uint64_t then) {
-	if (then == 0) return UINT32_MAX;
-	if (then >= now) return 0;
-	uint64_t ms = (now - then) / 1000000;
-	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
-}
-
-static void world_update(struct edge *e, int cell) {
-	uint64_t now = io_now_ns(e->io);
-	if (now - e->world_ns > WORLD_NS) world_regions_update(e, now);
-	struct host_cell_state s;
-	host_cell_state(e->options.host, cell, &s);
-	struct world_cell *w = &e->world_cells[cell];
-	const struct policy_cell *c = &e->policy->cells[cell];
-	w->home = s.home;
-	w->epoch = s.epoch;
-	w->promoting = s.promoting || !s.active;
-	/* This node is home by coordination but may not act: as good as none. */
-	if (s.home == e->here && (!s.is_home || now >= s.lease_until_ns)) w->promoting = true;
-	for (int i = 0; i < c->replica_count; i++) w->lag_ms[i] = s.lag_ms[i];
-	e->cells[cell].floor_epoch = s.epoch;
-	e->cells[cell].floor_seq = s.is_home ? s.committed_seq : 0;
-	int self = e->cells[cell].self_replica;
-	if (self >= 0 && !s.is_home) w->lag_ms[self] = age_ms(now, s.fresh_at_ns);
-}
 
 /* --- holding ------------------------------------------------------------------------ */
 
@@ -140,26 +101,28 @@ static bool abandoned(const struct request *r) {
 	return r->forwarded && http_exchange_half_closed(r->x);
 }
 
+/* How long it may take and what counts as fresh enough, where a rule says so. */
+static void obey_rules(struct request *r) {
+	const struct decision *d = &r->decision;
+	r->consistency = d->consistency;
+	r->bounded_ms = d->bounded_ms;
+	uint64_t until_ns = r->deadline_ns;
+	if (d->hold_ms && !r->forwarded) until_ns = r->arrived_ns + d->hold_ms * 1000000ull;
+	uint64_t deadline_ns = r->arrived_ns + d->deadline_ms * 1000000ull;
+	if (d->deadline_ms && until_ns > deadline_ns) until_ns = deadline_ns;
+	r->deadline_ns = until_ns;
+}
+
 void route(struct request *r) {
 	struct edge *e = r->edge;
 	if (abandoned(r)) {
 		respond_problem(r, ERR_CLOSED, NULL);
 		return;
 	}
-	world_update(e, r->cell);
-	struct decide_request ask = {
-		.tenant = r->tenant,
-		.here = e->here,
-		.write = r->write,
-		.forwarded = r->forwarded,
-		.consistency = r->consistency,
-		.bounded_ms = r->bounded_ms,
-		.domain = r->domain,
-		.method = r->head->method_text,
-		.path = r->head->path,
-	};
-	decide(e->policy, &e->world, &ask, &r->decision);
+	world_decide(e, &r->ask, &r->decision);
+	r->decided = true;
 	metric_inc(e->verdicts[r->decision.verdict]);
+	obey_rules(r);
 	switch (r->decision.verdict) {
 	case VERDICT_HERE:
 		ASSERT(r->decision.allowed & (1ull << e->here));
@@ -172,12 +135,10 @@ void route(struct request *r) {
 		     "nothing happened, try again");
 		return;
 	case VERDICT_REFUSE:
-		if (r->decision.refusal == ERR_MISDIRECTED)
-			respond_misdirected(r, r->decision.region);
-		else if (r->forwarded)
+		if (r->forwarded && r->decision.refusal == ERR_UNAVAILABLE)
 			hold(r, ERR_NOT_HOME, "this region is not the home of the data (any more)");
 		else
-			respond_problem(r, r->decision.refusal, "no region may serve this now");
+			respond_refused(r);
 		return;
 	}
 }

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "edge/edge_private.h"
+#include "edge/json.h"
 #include "io/http_problem.h"
 
 #include <jansson.h>
@@ -238,28 +239,11 @@ static enum err tx_room(struct request *r, json_t *root, struct fault *fault) {
 	return ERR_OK;
 }
 
-/* A parsed document takes many times the room of its text when it is all structure: count
- * before parsing. */
-static bool tx_simple(struct slice body) {
-	size_t parts = 0;
-	bool inside = false;
-	for (size_t i = 0; i < body.len; i++) {
-		uint8_t c = body.ptr[i];
-		if (c == '"')
-			inside = !inside;
-		else if (inside && c == '\\')
-			i++;
-		else if (!inside)
-			parts += c == ',' || c == '[' || c == '{';
-	}
-	return parts <= TX_JSON_PARTS_MAX;
-}
-
 enum err tx_read(struct request *r, struct fault *fault) {
 	struct slice body = http_exchange_body(r->x);
 	json_error_t where;
 	buf_init(&r->decoded, body.len + 1);
-	if (!tx_simple(body))
+	if (json_measure(body).parts > TX_JSON_PARTS_MAX)
 		return fault_set(fault, ERR_TOO_LARGE,
 		                 "the JSON has more than %d parts: a transaction is "
 		                 "smaller",

@@ -56,6 +56,10 @@ enum http_method {
 	X(WWW_AUTHENTICATE,    "www-authenticate",    'w', false)                                  \
 	X(X_FORWARDED_FOR,     "x-forwarded-for",     'x', false)                                  \
 	X(X_REQUEST_ID,        "x-request-id",        'x', false)                                  \
+	X(X_ORIGINAL_URI,      "x-original-uri",      'x', true)                                   \
+	X(X_ORIGINAL_METHOD,   "x-original-method",   'x', true)                                   \
+	X(X_TENANT,            "x-tenant",            'x', true)                                   \
+	X(X_CLIENT_AUTHORIZATION, "x-client-authorization", 'x', true)                             \
 	X(KEEP_ALIVE,          "keep-alive",          'k', false)                                  \
 	X(PROXY_CONNECTION,    "proxy-connection",    'p', false)                                  \
 	X(TE,                  "te",                  't', false)                                  \
@@ -66,7 +70,8 @@ enum http_method {
 	X(HOLDFAST_TTL,        "holdfast-ttl",        'h', true)                                   \
 	X(HOLDFAST_FORWARDED,  "holdfast-forwarded",  'h', true)                                   \
 	X(HOLDFAST_REGION,     "holdfast-region",     'h', true)                                   \
-	X(HOLDFAST_STALENESS_MS, "holdfast-staleness-ms", 'h', true)
+	X(HOLDFAST_STALENESS_MS, "holdfast-staleness-ms", 'h', true)                               \
+	X(HOLDFAST_DECISION,   "holdfast-decision",   'h', true)
 /* clang-format on */
 
 enum http_field {

@@ -44,13 +44,18 @@ enum err http_json_string(struct buf *out, struct slice text) {
 	return e ? e : buf_append_str(out, "\"");
 }
 
-enum err http_problem_render(struct buf *out, enum err code, const char *detail,
-                             const char *extra) {
+enum err http_problem_render_as(struct buf *out, enum err code, int status, const char *detail,
+                                const char *extra) {
 	enum err e = buf_printf(out, "{\"type\":\"%s%s\",\"title\":", PROBLEM_BASE, err_slug(code));
 	if (!e) e = http_json_string(out, slice_str(err_text(code)));
-	if (!e) e = buf_printf(out, ",\"status\":%d", err_http_status(code));
+	if (!e) e = buf_printf(out, ",\"status\":%d", status);
 	if (!e && detail) e = buf_append_str(out, ",\"detail\":");
 	if (!e && detail) e = http_json_string(out, slice_str(detail));
 	if (!e && extra) e = buf_printf(out, ",%s", extra);
 	return e ? e : buf_append_str(out, "}\n");
+}
+
+enum err http_problem_render(struct buf *out, enum err code, const char *detail,
+                             const char *extra) {
+	return http_problem_render_as(out, code, err_http_status(code), detail, extra);
 }

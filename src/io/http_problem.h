@@ -9,5 +9,8 @@
  * JSON (`"region":"eu-west"`), or NULL. */
 MUST enum err http_problem_render(struct buf *out, enum err code, const char *detail,
                                   const char *extra);
+/* The same with a status of its own: a rule may deny with any. */
+MUST enum err http_problem_render_as(struct buf *out, enum err code, int status,
+                                     const char *detail, const char *extra);
 /* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 MUST enum err http_json_string(struct buf *out, struct slice text);

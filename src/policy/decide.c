@@ -294,7 +294,7 @@ void decide_traced(const struct policy *policy, const struct world *w,
 	};
 	plan_residency(&p, class);
 	plan_preferences(&p, tenant);
-	plan_rules(&p);
+	if (!r->ruled) plan_rules(&p);
 	plan_placement(&p);
 	out->allowed = p.allowed;
 	out->consistency = p.consistency;

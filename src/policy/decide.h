@@ -54,6 +54,7 @@ struct decide_request {
 	int here;   /* region of this edge */
 	bool write;
 	bool forwarded; /* another edge passed it on: never pass it on again */
+	bool ruled;     /* and obeyed the rules, with facts that are not here: they are left out */
 	enum consistency consistency;
 	uint32_t bounded_ms;
 	struct slice domain, method, path, host;

@@ -92,6 +92,15 @@ const char *doc_keep(struct doc *d, struct slice s) {
 	return "";
 }
 
+/* One more of what there is; "..." once where the list gets long. */
+static void list_add(struct text *known, struct slice name) {
+	bool fits = known->len + name.len + 2 < LIST_BYTES - 4;
+	if (fits)
+		text_add(known, "%s" SLICE_FMT, known->len ? ", " : "", SLICE_ARG(name));
+	else if (known->len && known->chars[known->len - 1] != '.')
+		text_add(known, ", ...");
+}
+
 void doc_error_reference(struct doc *d, const struct doc_node *n, const char *what,
                          const struct doc_node *section) {
 	if (mistakes_full(&d->mistakes)) return;
@@ -99,11 +108,7 @@ void doc_error_reference(struct doc *d, const struct doc_node *n, const char *wh
 	struct text known = {.len = 0};
 	for (const struct doc_node *c = section ? section->first : NULL; c; c = c->next) {
 		suggestion_offer(&guess, c->key);
-		bool fits = known.len + c->key.len + 2 < LIST_BYTES - 4;
-		if (fits)
-			text_add(&known, "%s" SLICE_FMT, known.len ? ", " : "", SLICE_ARG(c->key));
-		else if (known.len && known.chars[known.len - 1] != '.')
-			text_add(&known, ", ...");
+		list_add(&known, c->key);
 	}
 	doc_error(d, n, "no %s is named %s%s; expected one of: %s", what, show(n->text).text,
 	          suggestion_text(&guess).text, known.len ? known.chars : "(there is none)");
@@ -252,7 +257,7 @@ static void note_unknown(struct doc *d, const struct doc_node *child, const stru
 	struct text known = {.len = 0};
 	for (const struct field *f = fields; f->key; f++) {
 		suggestion_offer(&guess, slice_str(f->key));
-		text_add(&known, "%s%s", known.len ? ", " : "", f->key);
+		list_add(&known, slice_str(f->key));
 	}
 	doc_error_key(d, child, "unknown key%s; expected one of: %s", suggestion_text(&guess).text,
 	              known.chars);

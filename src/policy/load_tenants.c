@@ -1,5 +1,6 @@
 /* The section tenants. There may be very many: whatever is done per tenant costs the
  * same for the last as for the first. */
+#include "policy/key.h"
 #include "policy/load.h"
 #include "policy/tenant.h"
 
@@ -98,15 +99,7 @@ static void load_attributes(struct load *l, const struct doc_node *map, struct p
 static void load_key(struct load *l, const struct doc_node *n, int tenant) {
 	struct policy_private *own = l->own;
 	uint8_t *hash = own->key_hashes[own->key_count];
-	if (n->kind != DOC_SCALAR || !tenant_key_parse(n->text, hash)) {
-		/* What stands there may be the key itself: do not repeat it into a log. */
-		doc_error(&l->doc, n,
-		          "no hash of an API key (%zu characters, not shown); expected \"sha256:\" "
-		          "and 64 "
-		          "digits 0-9 a-f",
-		          n->text.len);
-		return;
-	}
+	if (!key_hash_read(&l->doc, n, hash)) return;
 	uint32_t slot = policy_key_slot(own, hash);
 	if (own->key_slots[slot]) {
 		int other = own->key_tenants[own->key_slots[slot] - 1];

@@ -23,6 +23,7 @@ struct node_source {
 	struct node_config config;
 	uint64_t workers;
 	const struct doc_node *regions, *region;
+	struct node_mouths_source mouths;
 };
 
 #define AT(member) offsetof(struct node_source, member)
@@ -73,6 +74,16 @@ static const struct field storage_fields[] = {
 	SIZE("retain", retain_bytes, MIB, 1024 * GIB),
 	{NULL},
 };
+static const struct field dns_fields[] = {
+	{.key = "admin_state",
+         .type = FIELD_TEXT,
+         .offset = AT(config.dns_state),
+         .required = true,
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = "the path of gdnsd's admin_state file"},
+	{NULL},
+};
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
 	{.key = "region",
@@ -98,6 +109,24 @@ static const struct field node_fields[] = {
 	GROUP("limits", limit_fields),
 	GROUP("hold", hold_fields),
 	GROUP("storage", storage_fields),
+	NUMBER("decisions", decisions_kept, 0, 1 << 20),
+	{.key = "trusted_proxies",
+         .type = FIELD_SEQUENCE,
+         .offset = AT(mouths.trusted_proxies),
+         .expected = "a list of networks, such as [10.0.0.0/8]"},
+	{.key = "country_header",
+         .type = FIELD_TEXT,
+         .offset = AT(config.country_header),
+         .min = 1,
+         .max = 64,
+         .check = node_header_valid,
+         .expected = "the name of a header in lower case, such as cf-ipcountry"},
+	{.key = "decision_keys", .type = FIELD_ANY, .offset = AT(mouths.decision_keys)},
+	{.key = "agent_check",
+         .type = FIELD_SCALAR,
+         .offset = AT(mouths.agent_check),
+         .expected = "HOST:PORT of the first region, such as \"127.0.0.1:7501\""},
+	GROUP("dns", dns_fields),
 	{NULL},
 };
 
@@ -118,6 +147,8 @@ static void node_defaults(struct node_source *s) {
 	c->segment_bytes = 16 * MIB;
 	c->min_free_bytes = 64 * MIB;
 	c->retain_bytes = 256 * MIB;
+	c->decisions_kept = 1024;
+	c->country_header = c->dns_state = "";
 }
 
 /* --- addresses ------------------------------------------------------------------------ */
@@ -165,7 +196,7 @@ static const struct field region_fields[] = {
 	{NULL},
 };
 
-static void load_address(struct doc *d, const struct doc_node *n, struct node_address *out) {
+void node_address_read(struct doc *d, const struct doc_node *n, struct node_address *out) {
 	struct slice host;
 	uint64_t port;
 	out->host = "";
@@ -229,9 +260,9 @@ static void load_node_regions(struct doc *d, struct node_source *s, struct node_
 		if (!doc_read_value(d, c, &entry, &map)) continue;
 		struct region_source source = {NULL};
 		doc_read(d, map, region_fields, &source);
-		load_address(d, source.http, &regions[index].http);
-		load_address(d, source.admin, &regions[index].admin);
-		load_address(d, source.replication, &regions[index].replication);
+		node_address_read(d, source.http, &regions[index].http);
+		node_address_read(d, source.admin, &regions[index].admin);
+		node_address_read(d, source.replication, &regions[index].replication);
 	}
 	check_addresses(d, section);
 }
@@ -262,6 +293,7 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 	s->config.workers = (int)s->workers;
 	s->config.self = -1;
 	if (s->regions) load_node_regions(d, s, own);
+	node_mouths_read(d, &s->mouths, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
 	if (s->region && s->regions && s->config.self < 0)
 		doc_error_reference(d, s->region, "region", s->regions);

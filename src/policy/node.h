@@ -14,9 +14,18 @@
  *   limits: {connections: 10000, body: 4MiB, head: 16KiB, header_time: 10s, body_rate: 1KiB, idle_time: 75s}
  *   hold: {requests: 1024, bytes: 64MiB, time: 10s}
  *   storage: {segment: 16MiB, min_free: 64MiB, retain: 256MiB}
+ *   decisions: 1024              # remembered by each worker, for `explain --id`
+ *   trusted_proxies: [10.0.0.0/8] # whose X-Forwarded-For and country header are believed
+ *   country_header: cf-ipcountry
+ *   decision_keys: ["sha256:…"]  # of proxies: may ask for a decision about any tenant
+ *   agent_check: "127.0.0.1:7501" # HAProxy's agent-check, region i at port + i
+ *   dns: {admin_state: /etc/gdnsd/admin_state} # of gdnsd: written at each change
  */
 #pragma once
 #include "policy/policy.h"
+
+enum { NODE_PROXIES_MAX = 64, NODE_DECISION_KEYS_MAX = 16 };
+struct cel_net;
 
 struct node_address {
 	const char *host;
@@ -36,6 +45,14 @@ struct node_config {
 	uint64_t header_time_ms, body_rate_floor_bytes, idle_time_ms;
 	uint64_t hold_requests, hold_bytes, hold_time_ms;
 	uint64_t segment_bytes, min_free_bytes, retain_bytes;
+	uint64_t decisions_kept;
+	const struct cel_net *trusted_proxies;
+	int trusted_proxy_count;
+	const char *country_header; /* lower case; "": none */
+	const uint8_t (*decision_keys)[32];
+	int decision_key_count;
+	struct node_address agent_check; /* of the first region; port 0: none */
+	const char *dns_state;           /* "": none */
 	struct node_private *private;
 };
 MUST enum err node_config_load(struct slice yaml, const char *file,

@@ -1,6 +1,7 @@
 /* What loading a node's configuration keeps for checking it later. Private to src/policy. */
 #pragma once
 #include "base/arena.h"
+#include "policy/doc.h"
 #include "policy/node.h"
 
 struct node_position {
@@ -11,3 +12,14 @@ struct node_private {
 	struct arena arena;
 	struct node_position section, *regions; /* keys */
 };
+
+/* --- node.c, node_mouths.c: reading ------------------------------------------------------- */
+
+/* "127.0.0.1:7101", "[::1]:7101"; noted when it is none. */
+void node_address_read(struct doc *d, const struct doc_node *n, struct node_address *out);
+/* What a node believes of proxies and tells them: further keys of the file. */
+struct node_mouths_source {
+	const struct doc_node *trusted_proxies, *decision_keys, *agent_check;
+};
+void node_mouths_read(struct doc *d, const struct node_mouths_source *s, struct node_config *c);
+bool node_header_valid(struct slice name); /* a field name in lower case */

@@ -8,7 +8,7 @@ import pytest
 import harness
 from harness import REGIONS, holdfast
 
-COMMANDS = ["serve", "check", "playground", "status", "data", "drill", "quarantine"]
+COMMANDS = ["serve", "check", "playground", "status", "decide", "explain", "policy", "data", "drill", "quarantine"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -19,6 +19,12 @@ def test_every_command_has_help_with_an_example(command):
     assert "example: holdfast " + command in text
     assert done.stderr == b""
     assert holdfast(command, "-h", check=0).stdout == done.stdout
+
+
+@pytest.mark.parametrize("part", ["test", "diff", "prove", "record", "replay"])
+def test_every_part_of_policy_has_help_with_an_example(part):
+    text = holdfast("policy", part, "--help", check=0).stdout.decode()
+    assert text.startswith(f"usage: holdfast policy {part}") and f"example: holdfast policy {part}" in text
 
 
 def test_help_names_every_command():
@@ -33,7 +39,11 @@ def test_help_names_every_command():
     ["check"], ["check", "--strange", "x"], ["playground", "word"], ["playground", "--port-base", "80"],
     ["playground", "--port-base", "x"], ["status", "word"], ["status", "--colour"], ["data"],
     ["data", "get"], ["data", "move", "a/b"], ["data", "put", "a/b"], ["drill"], ["drill", "kill"],
-    ["quarantine"], ["quarantine", "export"], ["quarantine", "burn"]], ids=" ".join)
+    ["quarantine"], ["quarantine", "export"], ["quarantine", "burn"], ["decide"], ["decide", "p.yaml"],
+    ["explain", "p.yaml"], ["policy"], ["policy", "fly"], ["policy", "test", "p.yaml"],
+    ["policy", "test", "p", "t", "--min-coverage", "101"], ["policy", "diff", "p"], ["policy", "prove"],
+    ["policy", "prove", "p", "--dead", "9"], ["policy", "replay", "r"], ["policy", "record", "p", "r"],
+    ["policy", "record", "p", "r", "o", "--sampled", "0"]], ids=" ".join)
 def test_wrong_usage_is_status_2(words):
     done = holdfast(*words, check=2)
     assert done.stderr and not done.stdout

@@ -436,7 +436,8 @@ def test_what_the_other_region_is_told():
     assert (target, body) == ("/v1/data/notes/a%2Fb", b"value")
     assert headers["traceparent"].split("-")[:2] == trace.split("-")[:2]
     assert headers["tracestate"] == "a=1"
-    assert headers["holdfast-forwarded"] == "us-east"
+    assert headers["holdfast-forwarded"].startswith("us-east; proof=")
+    assert headers["holdfast-consistency"] == "session"
     assert headers["authorization"] == "Bearer " + nodes.keys["globex"]
     assert (headers["idempotency-key"], headers["if-match"]) == ("i-1", '"1-2"')
     assert headers["x-request-id"] == "r-1"

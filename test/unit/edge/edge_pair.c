@@ -18,12 +18,16 @@ static void report(void *arg, const struct policy_error *e) {
 	fail_msg("%s:%d:%d: %s", e->file, e->line, e->column, e->text);
 }
 
-static void policy_make(struct pair *w) {
-	struct slice key = SLICE_LIT(EDGE_KEY);
+static void key_hash(const char *key, char hex[2 * SHA256_BYTES + 1]) {
+	struct slice part = slice_str(key);
 	uint8_t digest[SHA256_BYTES];
-	char hex[2 * SHA256_BYTES + 1], text[1024];
-	sha256(&key, 1, digest);
+	sha256(&part, 1, digest);
 	hex_encode(slice_of(digest, sizeof digest), hex);
+}
+
+static void policy_make(struct pair *w) {
+	char hex[2 * SHA256_BYTES + 1], text[1024];
+	key_hash(EDGE_KEY, hex);
 	snprintf(text, sizeof text,
 	         "regions:\n  aa: {jurisdiction: us, location: [1.0, 1.0]}\n  bb: {jurisdiction: "
 	         "us, location: [2.0, 2.0]}\n"
@@ -37,14 +41,16 @@ static void policy_make(struct pair *w) {
 }
 
 static void config_make(struct region *r) {
-	char text[1024];
+	char text[1024], proxy[2 * SHA256_BYTES + 1];
+	key_hash(EDGE_PROXY_KEY, proxy);
 	snprintf(text, sizeof text,
 	         "cluster: test\nregion: %s\ndata: d\npolicy: p\ncoordination: {file: "
 	         "c}\nsecret_file: s\n"
-	         "hold: {requests: 100, bytes: 1MiB, time: 5s}\nregions:\n"
+	         "hold: {requests: 100, bytes: 1MiB, time: 5s}\ndecisions: 64\n"
+	         "decision_keys: [\"sha256:%s\"]\nregions:\n"
 	         "  aa: {http: \"aa:101\", admin: \"aa:201\", replication: \"aa:301\"}\n"
 	         "  bb: {http: \"bb:101\", admin: \"bb:201\", replication: \"bb:301\"}\n",
-	         r->name);
+	         r->name, proxy);
 	assert_int_equal(node_config_load(slice_str(text), "node", report, NULL, &r->config),
 	                 ERR_OK);
 }
@@ -154,6 +160,24 @@ static void keep(char *out, size_t cap, struct slice s) {
 	snprintf(out, cap, SLICE_FMT, (int)(s.len < cap ? s.len : cap - 1), (const char *)s.ptr);
 }
 
+static void keep_named(struct ask *a, const struct http_header *h) {
+	const struct {
+		const char *name;
+		char *to;
+		size_t cap;
+	} rows[] = {
+		{"holdfast-retry", a->retry, sizeof a->retry},
+		{"holdfast-decision", a->decision, sizeof a->decision},
+		{"x-decision-id", a->decision, sizeof a->decision},
+		{"x-region", a->x_region, sizeof a->x_region},
+		{"x-region-reason", a->x_why, sizeof a->x_why},
+		{"x-deny-status", a->x_deny, sizeof a->x_deny},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (slice_eq_nocase(h->name, slice_str(rows[i].name)))
+			keep(rows[i].to, rows[i].cap, h->value);
+}
+
 static void on_answer(struct http_call *call, enum err err, const struct http1_head *head,
                       struct slice body) {
 	struct ask *a = CONTAINER_OF(call, struct ask, call);
@@ -168,8 +192,7 @@ static void on_answer(struct http_call *call, enum err err, const struct http1_h
 		if (h->id == FIELD_ETAG) keep(a->etag, sizeof a->etag, h->value);
 		if (h->id == FIELD_HOLDFAST_TOKEN) keep(a->token, sizeof a->token, h->value);
 		if (h->id == FIELD_HOLDFAST_REGION) keep(a->region, sizeof a->region, h->value);
-		if (slice_eq_nocase(h->name, SLICE_LIT("holdfast-retry")))
-			keep(a->retry, sizeof a->retry, h->value);
+		keep_named(a, h);
 	}
 }
 
@@ -180,7 +203,7 @@ void ask_field(struct ask *a, const char *name, const char *value) {
 
 void ask_start(struct pair *w, struct ask *a, int region, const char *method, const char *target,
                struct slice body) {
-	ask_field(a, "Authorization", "Bearer " EDGE_KEY);
+	if (!a->anonymous) ask_field(a, "Authorization", "Bearer " EDGE_KEY);
 	a->done = false;
 	a->call = (struct http_call){.host = names[region],
 	                             .port = 101,

@@ -12,6 +12,7 @@
 #include "edge/edge.h"
 
 #define EDGE_KEY "hf_one_0123456789abcdef"
+#define EDGE_PROXY_KEY "hf_proxy_0123456789abcdef" /* among decision_keys */
 
 struct region {
 	struct pair *world;
@@ -45,6 +46,8 @@ struct ask {
 	enum err err;
 	int status;
 	char body[4096], etag[64], token[80], retry[16], region[32];
+	char decision[64], x_region[32], x_why[32], x_deny[8]; /* of Holdfast-Decision, X-… */
+	bool anonymous;                                        /* no key is added */
 	size_t body_bytes;
 };
 void ask_field(struct ask *a, const char *name, const char *value);

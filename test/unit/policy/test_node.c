@@ -52,6 +52,10 @@ static void defaults_are_as_documented(void **state) {
 	            c->hold_time_ms == 10000);
 	assert_true(c->segment_bytes == 16 << 20 && c->min_free_bytes == 64 << 20);
 	assert_true(c->retain_bytes == 256 << 20);
+	assert_true(c->decisions_kept == 1024 && c->trusted_proxy_count == 0);
+	assert_true(c->decision_key_count == 0 && c->agent_check.port == 0);
+	assert_string_equal(c->country_header, "");
+	assert_string_equal(c->dns_state, "");
 	node_config_free(c);
 	node_config_free(NULL);
 }
@@ -62,7 +66,19 @@ static void what_is_written_counts(void **state) {
 	                               "limits: {connections: 7, body: 1MiB, head: 8KiB, "
 	                               "header_time: 5s, body_rate: 0, idle_time: 1m}\n"
 	                               "hold: {requests: 2, bytes: 1KiB, time: 0s}\n"
-	                               "storage: {segment: 4MiB, min_free: 0, retain: 8MiB}\n");
+	                               "storage: {segment: 4MiB, min_free: 0, retain: 8MiB}\n"
+	                               "decisions: 0\ntrusted_proxies: [10.0.0.0/8, \"::1\"]\n"
+	                               "country_header: cf-ipcountry\ndns: {admin_state: s}\n"
+	                               "agent_check: \"h:65534\"\n"
+	                               "decision_keys: [\"sha256:000102030405060708090a0b0c0d0e0f"
+	                               "101112131415161718191a1b1c1d1e1f\"]\n");
+	assert_int_equal(c->decisions_kept, 0);
+	assert_int_equal(c->trusted_proxy_count, 2);
+	assert_string_equal(c->country_header, "cf-ipcountry");
+	assert_string_equal(c->dns_state, "s");
+	assert_int_equal(c->agent_check.port, 65534);
+	assert_int_equal(c->decision_key_count, 1);
+	assert_int_equal(c->decision_keys[0][31], 0x1f);
 	assert_int_equal(c->workers, 0);
 	assert_true(c->lease_length_ms == 3000 && c->lease_renew_ms == 500);
 	assert_true(c->connections_max == 7 && c->body_max_bytes == 1 << 20);
@@ -90,7 +106,27 @@ static const struct {
          "shared by all regions\n"
          "6:1: regoins: unknown key (did you mean 'regions'?); expected one of: cluster, region, "
          "data, "
-         "policy, coordination, secret_file, regions, workers, lease, limits, hold, storage\n"},
+         "policy, coordination, secret_file, regions, workers, lease, limits, hold, storage, "
+         "...\n"},
+	{HEAD REGIONS "decisions: 2000000\ntrusted_proxies: [10.0.0.0/33, x, [], 10.0.0.1]\n"
+                      "country_header: CF-IPCountry\ndecision_keys: [secret, sha256:00]\n"
+                      "agent_check: \"h:65535\"\ndns: {}\n",
+         "10:12: decisions: found '2000000'; expected a whole number, 0 to 1048576\n"
+         "11:19: trusted_proxies[0]: found '10.0.0.0/33'; expected a network or an address, such "
+         "as 10.0.0.0/8\n"
+         "11:32: trusted_proxies[1]: found 'x'; expected a network or an address, such as "
+         "10.0.0.0/8\n"
+         "11:35: trusted_proxies[2]: found a list; expected a network or an address, such as "
+         "10.0.0.0/8\n"
+         "12:17: country_header: found 'CF-IPCountry'; expected the name of a header in lower "
+         "case, such as cf-ipcountry\n"
+         "13:17: decision_keys[0]: no hash of an API key (6 characters, not shown); expected "
+         "\"sha256:\" and 64 digits 0-9 a-f\n"
+         "13:25: decision_keys[1]: no hash of an API key (9 characters, not shown); expected "
+         "\"sha256:\" and 64 digits 0-9 a-f\n"
+         "14:14: agent_check: 2 regions, one port each, from 65535 on; expected a lower port\n"
+         "15:1: dns: the key 'admin_state' is missing; expected the path of gdnsd's admin_state "
+         "file\n"},
 	{HEAD "regions:\n  b: {http: localhost, admin: \"::1:80\", replication: \"h:0\"}\n"
               "  c: {http: \"h:65536\", admin: \"[h:1\", replication: \"h h:1\"}\n"
               "  d: {http: \"h:1\", admin: \"h:1\"}\n  e:\n",

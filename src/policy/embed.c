@@ -1,0 +1,158 @@
+/* include/holdfast/decide.h: policy, request and decision in C's own types. No step of the decision
+ * is here. */
+#include "policy/embed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "policy/ask.h"
+#include "policy/client.h"
+
+enum { EMBED_HEADERS_MAX = 64, EMBED_TEXT_MAX = 1 << 20 };
+
+struct holdfast_policy {
+	struct policy *policy;
+	char hash[65];
+};
+
+_Static_assert(sizeof(struct decision) <= HOLDFAST_DECISION_BYTES, "room for a decision");
+
+const struct policy *embed_policy(const struct holdfast_policy *p) {
+	return p->policy;
+}
+
+/* --- policy -------------------------------------------------------------------------------- */
+
+struct listener {
+	void (*say)(void *arg, const char *mistake);
+	void *arg;
+};
+
+static void say(void *arg, const struct policy_error *e) {
+	const struct listener *l = arg;
+	char text[600];
+	if (!l->say) return;
+	snprintf(text, sizeof text, "%s:%d:%d: %s", e->file, e->line, e->column, e->text);
+	l->say(l->arg, text);
+}
+
+struct holdfast_policy *holdfast_policy_load(const char *yaml, size_t bytes, const char *file,
+                                             void (*on_mistake)(void *arg, const char *mistake),
+                                             void *arg) {
+	struct listener listener = {on_mistake, arg};
+	struct holdfast_policy *p = calloc(1, sizeof *p);
+	if (!p) return NULL;
+	if (policy_load(slice_of(yaml, bytes), file, say, &listener, &p->policy) != ERR_OK) {
+		free(p);
+		return NULL;
+	}
+	hex_encode(slice_of(p->policy->hash, sizeof p->policy->hash), p->hash);
+	return p;
+}
+
+void holdfast_policy_free(struct holdfast_policy *p) {
+	if (!p) return;
+	policy_free(p->policy);
+	free(p);
+}
+
+const char *holdfast_policy_hash(const struct holdfast_policy *p) {
+	return p->hash;
+}
+
+/* --- deciding ------------------------------------------------------------------------------- */
+
+static enum holdfast_error read_consistency(const struct policy *p,
+                                            const struct holdfast_request *r,
+                                            struct decide_request *ask) {
+	const struct policy_tenant *t = &p->tenants[ask->tenant];
+	uint64_t bounded_ms = t->bounded_ms;
+	ask->consistency = t->consistency;
+	if (r->consistency &&
+	    consistency_parse(slice_str(r->consistency), &ask->consistency, &bounded_ms) != ERR_OK)
+		return HOLDFAST_BAD_REQUEST;
+	ask->bounded_ms = (uint32_t)bounded_ms;
+	return HOLDFAST_OK;
+}
+
+/* The rest stays as it was: texts and numbers that need no reading. */
+static void read_texts(const struct holdfast_request *r, struct decide_request *ask) {
+	ask_target(ask, slice_str(r->method ? r->method : "GET"), slice_str(r->path));
+	if (r->domain) ask->domain = slice_str(r->domain);
+	ask->host = slice_str(r->host);
+	ask->body_bytes = r->body_bytes;
+	ask->time_ms = r->time_ms;
+	ask->client.country = slice_str(r->country);
+	ask->sticky = slice_str(r->sticky);
+}
+
+static void write_out(const struct policy *p, const struct decision *d,
+                      struct holdfast_decision *out) {
+	static const enum holdfast_verdict verdicts[] = {
+		[VERDICT_HERE] = HOLDFAST_HERE,
+		[VERDICT_FORWARD] = HOLDFAST_FORWARD,
+		[VERDICT_HOLD] = HOLDFAST_HOLD,
+		[VERDICT_REFUSE] = HOLDFAST_REFUSE,
+	};
+	bool served = d->verdict == VERDICT_HERE || d->verdict == VERDICT_FORWARD;
+	const struct policy_rule *rule =
+		!served && d->refusal == ERR_FORBIDDEN && d->rule >= 0 ? &p->rules[d->rule] : NULL;
+	out->verdict = verdicts[d->verdict];
+	out->region = d->region >= 0 ? p->regions[d->region].name : NULL;
+	out->fallback_count = d->fallback_count;
+	for (int i = 0; i < d->fallback_count; i++)
+		out->fallbacks[i] = p->regions[d->fallbacks[i]].name;
+	out->status = served ? 200 : ask_status(p, d);
+	out->rule = rule ? rule->name : NULL;
+	out->reason = rule ? rule->reason : "";
+	out->hold_ms = d->hold_ms;
+	out->deadline_ms = d->deadline_ms;
+}
+
+enum holdfast_error holdfast_decide(const struct holdfast_policy *policy, struct holdfast_world *w,
+                                    const struct holdfast_request *r,
+                                    struct holdfast_decision *out) {
+	const struct policy *p = policy->policy;
+	struct decide_header headers[EMBED_HEADERS_MAX];
+	struct cel_net ip;
+	struct decide_request ask = {.tenant = policy_find_tenant(p, slice_str(r->tenant)),
+	                             .here = policy_find_region(p, slice_str(r->here)),
+	                             .headers = headers};
+	if (ask.tenant < 0) return HOLDFAST_UNKNOWN_TENANT;
+	if (ask.here < 0) return HOLDFAST_UNKNOWN_REGION;
+	if (r->header_count < 0 || r->header_count > EMBED_HEADERS_MAX) return HOLDFAST_BAD_REQUEST;
+	enum holdfast_error e = read_consistency(p, r, &ask);
+	if (e) return e;
+	if (r->client_ip) {
+		if (!client_address(slice_str(r->client_ip), &ip)) return HOLDFAST_BAD_REQUEST;
+		ask.client.ip = &ip;
+	}
+	read_texts(r, &ask);
+	arena_reset(&w->scratch);
+	ask.scratch = &w->scratch;
+	for (int i = 0; i < r->header_count; i++)
+		headers[ask.header_count++] = (struct decide_header){
+			slice_str(r->headers[i].name), slice_str(r->headers[i].value)};
+	struct decision *d = (struct decision *)(void *)out->opaque.bytes;
+	decide(p, &w->world, &ask, d);
+	write_out(p, d, out);
+	return HOLDFAST_OK;
+}
+
+size_t holdfast_explain(const struct holdfast_policy *p, const struct holdfast_decision *d,
+                        char *out, size_t cap) {
+	struct buf text;
+	buf_init(&text, EMBED_TEXT_MAX);
+	const struct decision *own = (const struct decision *)(const void *)d->opaque.bytes;
+	size_t len = 0;
+	if (decision_explain(p->policy, own, &text) == ERR_OK) {
+		struct slice s = buf_slice(&text);
+		len = s.len;
+		size_t copied = cap == 0 ? 0 : len < cap ? len : cap - 1;
+		if (copied) memcpy(out, s.ptr, copied);
+		if (cap) out[copied] = 0;
+	}
+	buf_done(&text);
+	return len;
+}
