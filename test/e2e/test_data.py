@@ -382,8 +382,12 @@ def test_odd_consistencies_are_400(acme, text):
 
 def test_a_region_without_a_copy_passes_reads_on(globex, unique):
     globex.put("us-east", f"notes/{unique}", b"1")
-    got = globex.get("us-west", f"notes/{unique}", holdfast_consistency="eventual")
-    assert got.status == 200 and got.region in ("eu-west", "eu-central")
+
+    def read():
+        return globex.get("us-west", f"notes/{unique}", holdfast_consistency="eventual")
+
+    harness.wait_for("the view has it, which an eventual read does not wait for", lambda: read().status == 200)
+    assert read().region in ("eu-west", "eu-central")
 
 
 # --- between regions --------------------------------------------------------------------------------
