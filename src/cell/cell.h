@@ -60,7 +60,7 @@ struct proposal {
 	struct slice idem_key;
 	uint8_t fingerprint[32];
 	uint64_t idem_expires_ms;
-	uint64_t deadline_ns; /* not started after this: ERR_DEADLINE */
+	uint64_t deadline_ns; /* not started after this: ERR_DEADLINE; not waited for: ERR_OUTCOME_UNKNOWN */
 
 	/* out, valid in done */
 	enum err err;        /* ERR_OK; ERR_PRECONDITION, ERR_INVALID, ERR_IDEMPOTENCY: nothing happened;

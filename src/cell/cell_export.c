@@ -9,10 +9,11 @@ void export_stop(struct cell *c, int replica) {
 	k->exporting = k->export_begun = k->export_asked = k->export_ended = false;
 }
 
-/* A snapshot makes an empty copy count again, so it must have all that the copy may ever
- * have acknowledged: everything committed, everything recovered at promotion. The latter is
- * applied for its sake before it is committed, for that may need this very copy; nobody
- * reads here before it is. */
+/* A snapshot makes an empty copy count again, so it must have all that the copy may ever have
+ * acknowledged: everything committed when it asked (nothing later can count on it before it has
+ * asked, and it is not waited for what comes later, or a busy cell would never give one),
+ * everything recovered at promotion. The latter is applied for its sake before it is committed,
+ * for that may need this very copy; nobody reads here before it is. */
 static bool complete(struct cell *c, const struct copy *k) {
 	if (k->pull) {
 		/* What this copy has is what the candidate will recover and apply. In an async cell it
@@ -20,10 +21,11 @@ static bool complete(struct cell *c, const struct copy *k) {
 		if (!c->config.sync) c->apply_floor = c->last.seq;
 		return c->config.sync || c->applied.seq >= c->last.seq;
 	}
-	uint64_t least = c->committed > c->recovered_seq ? c->committed : c->recovered_seq;
+	uint64_t least = k->need > c->recovered_seq ? k->need : c->recovered_seq;
 	/* One that is not empty: not less than it has. */
 	if (k->asked.seq && k->asked.seq < least) least = k->asked.seq;
 	if (c->applied.seq >= least) return true;
+	if (least > c->apply_wanted) c->apply_wanted = least;
 	c->apply_floor = least < c->recovered_seq ? least : c->recovered_seq;
 	return false;
 }

@@ -46,6 +46,7 @@ void serve_ask(struct cell *c, int replica, const struct frame *f) {
 	k->pull = f->type == FRAME_PULL;
 	k->epoch = f->epoch;
 	k->asked = f->at;
+	k->need = c->committed;
 	k->number = f->seq;
 	k->guess = f->stamp != 0;
 	k->snapshot_wanted = f->flag;

@@ -117,6 +117,7 @@ struct copy {
 	bool guess, snapshot_wanted, reading;
 	uint64_t epoch; /* of the frames to it */
 	struct position asked;
+	uint64_t need; /* an empty copy: what a snapshot must have, as of its ask */
 	uint64_t number;
 	uint64_t next_seq, durable_seq;
 	struct {
@@ -213,7 +214,9 @@ struct cell {
 	uint64_t committed, apply_sent, apply_floor, apply_retry_ns;
 	uint64_t apply_wanted, apply_pause_ns; /* until when the next step may be put off */
 	int applies;
+	bool view_full; /* the last apply found no room: reads here would miss what is acknowledged */
 	struct proposals pending, outbox;
+	uint64_t overdue_ns; /* at or before the first deadline of pending */
 	struct scratch *scratch; /* cell_propose.c */
 
 	/* coordination */
@@ -294,7 +297,9 @@ void cell_fence(struct cell *c, const char *what, enum err err);
 void cell_resign(struct cell *c, const char *why);
 void proposals_push(struct proposals *list, struct proposal *p);
 struct proposal *proposals_pop(struct proposals *list);
+void cell_wait(struct cell *c, struct proposal *p);
 void cell_answer(struct cell *c, struct proposal *p, enum err err);
+void cell_answer_overdue(struct cell *c);
 void cell_answer_all(struct cell *c, uint64_t after_seq, enum err write_err);
 void cell_outbox_drain(struct cell *c);
 

@@ -7,6 +7,8 @@
 
 enum { SWEEP_MAX = 256, SWEEP_KEYS_BYTES = SWEEP_MAX * KEY_MAX_BYTES };
 static const uint64_t SWEEP_DEADLINE_NS = 1000000000u;
+static const uint64_t SWEEP_AGAIN_NS = 20000000u; /* looks whether the view has the last removal */
+enum { SWEEP_LOOKS_MAX = 50 };
 
 struct host_sweep {
 	struct host *host;
@@ -17,6 +19,9 @@ struct host_sweep {
 	struct op ops[SWEEP_MAX];
 	int count;
 	bool full;       /* there may be more */
+	/* In the middle of a cell: before the view has what was removed, it would be found again. */
+	uint64_t after_seq; /* 0: not in the middle */
+	int looks;
 	struct buf keys; /* reserved in full: its bytes do not move */
 };
 
@@ -60,7 +65,22 @@ static void on_removed(struct proposal *p) {
 		drop(s, p->failed_condition); /* alive again: go on without it */
 		if (s->count) return remove_all(s);
 	}
-	if (p->err == ERR_OK && s->full) s->cell--; /* the same one again */
+	if (p->err != ERR_OK || !s->full) return next_cell(s);
+	s->after_seq = p->seq;
+	s->looks = 0;
+	io_timer_start(s->timer, SWEEP_AGAIN_NS);
+}
+
+/* The same cell again, once its view has the last removal; a view that is stuck is left. */
+static void go_on(struct host_sweep *s) {
+	const struct host_cell *c = &s->host->cells[s->cell];
+	bool behind = c->state.is_home && c->state.applied_seq < s->after_seq;
+	if (behind && ++s->looks < SWEEP_LOOKS_MAX) {
+		io_timer_start(s->timer, SWEEP_AGAIN_NS);
+		return;
+	}
+	s->after_seq = 0;
+	if (!behind) s->cell--;
 	next_cell(s);
 }
 
@@ -97,6 +117,7 @@ static void give_back(struct buf *b) {
 static void on_timer(void *arg) {
 	struct host_sweep *s = arg;
 	struct host *h = s->host;
+	if (s->after_seq) return go_on(s);
 	give_back(&h->scratch);
 	for (int i = 0; i < h->cell_count; i++) give_back(&h->cells[i].looked_up);
 	s->cell = -1;
