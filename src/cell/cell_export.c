@@ -42,10 +42,10 @@ void export_begin(struct cell *c, int replica) {
 	cell_act(c, CELL_DO_EXPORT_BEGIN)->replica = replica;
 }
 
-static void more(struct cell *c, int replica) {
+void export_more(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
 	if (k->export_asked || k->export_ended) return;
-	if (k->chunks_sent - k->chunks_taken >= CHUNK_WINDOW) return;
+	if (k->chunks_sent - k->chunks_taken >= CHUNK_WINDOW || !cell_room(c, replica)) return;
 	k->export_asked = true;
 	struct cell_action *a = cell_act(c, CELL_DO_EXPORT_NEXT);
 	a->replica = replica;
@@ -91,7 +91,7 @@ void export_answer(struct cell *c, int replica, enum err err, const struct posit
 		f.seq = ++k->chunks_sent;
 		cell_send(c, replica, &f);
 	}
-	more(c, replica);
+	export_more(c, replica);
 }
 
 void export_taken(struct cell *c, int replica, const struct frame *f) {
@@ -99,5 +99,5 @@ void export_taken(struct cell *c, int replica, const struct frame *f) {
 	if (!k->exporting || f->epoch != k->epoch || f->seq > k->chunks_sent) return;
 	if (f->seq > k->chunks_taken) k->progress_ns = c->now;
 	if (f->seq > k->chunks_taken) k->chunks_taken = f->seq;
-	more(c, replica);
+	export_more(c, replica);
 }

@@ -37,7 +37,7 @@ static enum err look(struct cell *c, struct slice key, struct sight *out) {
 		expires_ms = p->expires_ms;
 	} else {
 		struct entry e = {0};
-		enum err err = c->config.lookup(c->config.lookup_arg, key, &e);
+		enum err err = c->config.lookup(c->config.arg, key, &e);
 		if (err == ERR_NOT_FOUND) return ERR_OK;
 		if (err) return err;
 		out->exists = true;

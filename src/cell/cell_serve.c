@@ -194,7 +194,7 @@ static void stream_more(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
 	for (int i = 0; k->next_seq <= c->last.seq && !k->reading; i++) {
 		if (k->frame_count >= STREAM_FRAMES_MAX) return;
-		if (k->unacked_bytes >= c->config.window_bytes) return;
+		if (k->unacked_bytes >= c->config.window_bytes || !cell_room(c, replica)) return;
 		if (i == STREAM_FRAMES_PER_STEP) {
 			c->again = true;
 			return;
@@ -220,6 +220,7 @@ void serve_more(struct cell *c) {
 		if (!mine || k->reading) continue;
 		if (k->state == COPY_ASKED) copy_answer(c, r);
 		if (k->state == COPY_STREAMING) stream_more(c, r);
+		if (k->exporting && k->export_begun) export_more(c, r);
 		if (k->exporting && c->now - k->progress_ns >= EXPORT_NS) serve_stop(c, r);
 	}
 }

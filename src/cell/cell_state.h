@@ -42,6 +42,7 @@ enum {
 #define ASK_AGAIN_NS MS(300)   /* no answer to an ask, a seal, a pull */
 #define RETRY_NS MS(50)        /* refused for now */
 #define SPACE_RETRY_NS MS(250) /* disk full */
+#define ROOM_RETRY_NS MS(2)    /* the link to a copy is full */
 #define PLACE_RETRY_NS MS(100) /* coordination did not say how a put ended */
 #define HOLD_AFTER_NS MS(500)  /* sealing: then say what is missing */
 #define PATIENCE_NS MS(2000)   /* a promotion that takes longer may be taken over */
@@ -267,6 +268,12 @@ bool cell_epoch_end(const struct cell *c, uint64_t epoch, struct epoch_start *ou
 static inline void cell_wake_at(struct cell *c, uint64_t ns) {
 	if (ns > c->now && ns < c->wake_ns) c->wake_ns = ns;
 }
+/* May more of the log or of a snapshot be sent? Else again a little later. */
+static inline bool cell_room(struct cell *c, int replica) {
+	if (!c->config.room || c->config.room(c->config.arg, replica)) return true;
+	cell_wake_at(c, c->now + ROOM_RETRY_NS);
+	return false;
+}
 static inline bool cell_acting(const struct cell *c) {
 	return (c->role >= CELL_CLAIMING && c->role <= CELL_HOME) ||
 	       (c->role == CELL_HELD && c->claimed);
@@ -391,6 +398,7 @@ void reconcile_quarantine(struct cell *c, const struct position *keep);
 void reconcile_go_on(struct cell *c);
 
 /* --- cell_export.c --- */
+void export_more(struct cell *c, int replica);
 void export_begin(struct cell *c, int replica);
 void export_answer(struct cell *c, int replica, enum err err, const struct position *at,
                    struct slice bytes);

@@ -137,7 +137,8 @@ static struct cell *core_new(struct host_cell *c, const struct host_cell_options
 		.apply_bytes = APPLY_BYTES,
 		.inflight_bytes = INFLIGHT_BYTES,
 		.lookup = host_lookup,
-		.lookup_arg = c,
+		.room = host_room,
+		.arg = c,
 	};
 	struct store_info info;
 	c->store->ops->info(c->store, &info);

@@ -23,6 +23,7 @@ enum {
 	HOST_REQUESTS_MAX = 2 * CELL_ACTIONS_MAX, /* answers owed to a cell inside one feed */
 	HOST_OPS_KEPT = 16,                       /* idle store operations kept by a cell */
 	HOST_EPOCHS_MAX = 256,                    /* newest epochs shown to other threads */
+	HOST_BULK_BYTES = LINK_BACKLOG_BYTES / 4, /* on a link: no cell adds records or chunks */
 	HOST_SCRATCH_KEEP_BYTES = 1 << 20,
 };
 static const uint64_t HOST_SWEEP_NS = 1000000000u;
@@ -198,6 +199,7 @@ struct host {
 void host_feed(struct host_cell *c, const struct cell_event *event);
 void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err);
 enum err host_lookup(void *arg, struct slice key, struct entry *out); /* for the core */
+bool host_room(void *arg, int replica);                               /* likewise */
 void host_ops_free(struct host_cell *c);
 int host_replica(const struct host_cell *c, int region); /* -1: holds no copy */
 
