@@ -86,11 +86,11 @@ uint64_t cel_program_cost_max(const struct cel_program *p);
 bool cel_program_uses(const struct cel_program *p, int slot);
 
 /* What must hold for a bool program to be true: `slot` equals one of the values. From conjuncts at
- * the top of the form slot == constant or slot in [constants]: where the slot has a value and it
- * is none of them, the program is false, whatever the other conjuncts are, errors included. An
- * index over many programs skips those (what they would have cost is saved, so one that would
- * have ended over its limit is false as well); a slot without a value skips none. Returns how
- * many; *out belongs to the program. */
+ * the top of the form slot == constant, slot in [constants], and slot or !slot of a bool: where the
+ * slot has a value and it is none of them, the program is false, whatever the other conjuncts are,
+ * errors included. An index over many programs skips those (what they would have cost is saved, so
+ * one that would have ended over its limit is false as well); a slot without a value skips none.
+ * Returns how many; *out belongs to the program. */
 struct cel_guard {
 	int slot;
 	const struct cel_value *values; /* STRING, INT, UINT or BOOL */

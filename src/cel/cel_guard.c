@@ -19,6 +19,18 @@ static bool is_probe(const struct cel_node *n, enum cel_probe_kind kind) {
 	return n->test == cel_node_probe[kind][0].test;
 }
 
+/* `slot` and `!slot`: of a bool, so that any other value cannot be. */
+static bool flag_of(const struct cel_node *n, const struct cel_env *e, struct cel_guard *g) {
+	static const struct cel_value values[] = {{.kind = CEL_BOOL, .u = false},
+	                                          {.kind = CEL_BOOL, .u = true}};
+	bool wanted = n->test != cel_node_not.test;
+	if (!wanted) n = ((const struct cel_branch *)n)->a;
+	const struct cel_read *read = (const struct cel_read *)n;
+	if (n->test != cel_node_read.test || read->place != CEL_PLACE_SLOT) return false;
+	*g = (struct cel_guard){.slot = (int)read->index, .values = &values[wanted], .count = 1};
+	return cel_env_slot_type(e, g->slot)->kind == CEL_TYPE_BOOL;
+}
+
 /* Whether this conjunct is a guard. */
 static bool guard_of(const struct cel_node *n, const struct cel_env *e, struct cel_guard *g) {
 	const struct cel_probe *probe = (const struct cel_probe *)n;
@@ -29,7 +41,7 @@ static bool guard_of(const struct cel_node *n, const struct cel_env *e, struct c
 		*g = (struct cel_guard){.values = probe->constant.list->items,
 		                        .count = (int)probe->constant.list->count};
 	else
-		return false;
+		return flag_of(n, e, g);
 	if (probe->place != CEL_PLACE_SLOT) return false;
 	g->slot = (int)probe->index;
 	const struct cel_type *type = cel_env_slot_type(e, g->slot);

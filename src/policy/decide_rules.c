@@ -1,5 +1,7 @@
 /* The rules' part of a decision: which match, and what follows. Candidates come from the index in
  * the order of the file. A condition that fails counts as no match; a deny that fails denies. */
+#include <limits.h>
+
 #include "policy/decide_plan.h"
 #include "policy/load.h"
 #include "policy/rule_index.h"
@@ -10,6 +12,8 @@ struct run {
 	struct cel_frame frame;
 	uint64_t evaluated; /* variables */
 	int errors;         /* told */
+	unsigned set;       /* effects that earlier rules have decided */
+	const struct rule_gate *gates;
 };
 
 static void evaluate_variables(struct run *run, uint64_t wanted) {
@@ -53,35 +57,43 @@ static unsigned apply(struct plan *p, const struct policy_rule *r, unsigned set)
 	return effects & ~(unsigned)(RULE_ALLOW | RULE_EXCLUDE);
 }
 
-static bool matches(struct run *run, const struct policy_rule *r) {
+static bool failed(struct run *run, int rule) {
+	struct decision *d = run->plan->out;
+	d->rules_failed++;
+	if (run->errors++ < DECISION_ERRORS_MAX) because(d, REASON_RULE_ERROR, -1, (uint32_t)rule);
+	return run->gates[rule].effects & RULE_DENY;
+}
+
+static inline bool matches(struct run *run, int rule) {
+	const struct rule_gate *g = &run->gates[rule];
+	if (!g->when) return true;
+	if (g->variables & ~run->evaluated) evaluate_variables(run, g->variables);
+	int answer = cel_test(g->when, &run->frame, NULL);
+	return answer >= 0 ? answer : failed(run, rule);
+}
+
+/* Whether it ends the rules. */
+static bool run_rule(struct run *run, int rule) {
 	struct plan *p = run->plan;
-	if (!r->when) return true;
-	if (r->variables & ~run->evaluated) evaluate_variables(run, r->variables);
-	int answer = cel_test(r->when, &run->frame, NULL);
-	if (answer >= 0) return answer;
-	p->out->rules_failed++;
-	if (run->errors++ < DECISION_ERRORS_MAX)
-		because(p->out, REASON_RULE_ERROR, -1, rule_number(p, r));
-	return r->effects & RULE_DENY;
+	const struct policy_rule *r = &p->policy->rules[rule];
+	p->out->rules_matched++;
+	if (p->hits) p->hits[rule / 64] |= (uint64_t)1 << rule % 64;
+	if (r->effects & RULE_DENY) {
+		p->deny = r;
+		return true;
+	}
+	run->set |= apply(p, r, run->set);
+	return false;
 }
 
 static void run_rules(struct run *run, const uint64_t *candidates, int words) {
-	struct plan *p = run->plan;
-	unsigned set = 0;
+	/* A rule is idle when what it could still decide was decided; who traces sees it all the same. */
+	unsigned traced = run->plan->hits ? UINT_MAX : 0;
 	for (int w = 0; w < words; w++) {
 		for (uint64_t left = candidates[w]; left; left &= left - 1) {
-			int i = w * 64 + __builtin_ctzll(left);
-			const struct policy_rule *r = &p->policy->rules[i];
-			/* What it could still decide was decided. */
-			if (!(r->effects & ~set) && !p->hits) continue;
-			if (!matches(run, r)) continue;
-			p->out->rules_matched++;
-			if (p->hits) p->hits[w] |= left & -left;
-			if (r->effects & RULE_DENY) {
-				p->deny = r;
-				return;
-			}
-			set |= apply(p, r, set);
+			int rule = w * 64 + __builtin_ctzll(left);
+			bool idle = !(run->gates[rule].effects & (~run->set | traced));
+			if (!idle && matches(run, rule) && run_rule(run, rule)) return;
 		}
 	}
 }
@@ -93,9 +105,10 @@ void plan_rules(struct plan *p) {
 	rule_inputs_fill(&inputs, p->policy, p->world, p->request, own->slots_used,
 	                 own->variable_count);
 	uint64_t candidates[RULE_WORDS_MAX];
-	rule_index_candidates(own->index, inputs.slots, candidates);
+	rule_index_candidates(own->index, &inputs, candidates);
 	struct run run = {.plan = p,
 	                  .inputs = &inputs,
+	                  .gates = own->gates,
 	                  .frame = {.slots = inputs.slots, .arena = p->request->scratch}};
 	run_rules(&run, candidates, (p->policy->rule_count + 63) / 64);
 }

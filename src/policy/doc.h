@@ -5,7 +5,7 @@
  * Narrower than YAML on purpose: UTF-8 only, one document, no anchors, aliases, tags or
  * directives; keys are text and stand once. What is refused is refused with a position.
  *
- * One thread. Nodes and their text live until doc_done.
+ * One thread. Nodes and their text live until doc_done, and so must the file's bytes.
  */
 #pragma once
 #include "base/arena.h"
@@ -34,6 +34,7 @@ struct doc {
 	struct arena *keep;    /* where doc_read puts texts that outlive the doc */
 	bool no_memory;        /* sticks */
 	struct arena arena;
+	struct slice source; /* borrowed */
 	uint64_t seed[2]; /* of hash maps over this file's words: not to be guessed from outside */
 	struct mistakes mistakes;
 };
@@ -54,6 +55,12 @@ MUST enum err doc_finish(struct doc *d, void (*report)(void *arg, const struct p
 void doc_error(struct doc *d, const struct doc_node *n, const char *format, ...) PRINTF_LIKE(3, 4);
 void doc_error_key(struct doc *d, const struct doc_node *n, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+/* Where byte `at` of a scalar's text stands in the file, quotes, escapes and lines considered; its
+ * length: behind the last that is no blank. */
+struct doc_place {
+	uint32_t line, column;
+};
+struct doc_place doc_place_within(const struct doc *d, const struct doc_node *n, size_t at);
 /* What stands there, for a message: `'text'`, "a list", "a mapping", "nothing". */
 struct shown doc_found(const struct doc_node *n);
 /* A plain scalar without text, `~` or `null`. */

@@ -28,6 +28,7 @@ void doc_init(struct doc *d, const char *file, struct arena *keep, const uint64_
 	d->root = NULL;
 	d->keep = keep;
 	d->no_memory = false;
+	d->source = (struct slice){0};
 	d->seed[0] = seed[0];
 	d->seed[1] = seed[1];
 	arena_init(&d->arena, DOC_ARENA_MAX);
@@ -267,6 +268,7 @@ enum err doc_parse(struct doc *d, struct slice yaml) {
 	if (slice_starts(yaml,
 	                 SLICE_LIT("\xef\xbb\xbf"))) /* a byte order mark would shift line 1 */
 		yaml = slice_of(yaml.ptr + 3, yaml.len - 3);
+	d->source = yaml;
 	if (yaml.len == 0) return ERR_OK;
 	struct builder b = {.doc = d};
 	if (!yaml_parser_initialize(&b.parser)) {

@@ -24,6 +24,7 @@ struct policy_private {
 	struct rule_variable *variables;
 	int variable_count;
 	struct rule_index *index;
+	struct rule_gate *gates; /* as many as rules */
 	/* Regions by distance from each: [r][0] is r itself. */
 	uint8_t (*near)[POLICY_REGIONS_MAX];
 	double (*unit)[3]; /* where a region is, on the unit sphere */
@@ -37,6 +38,14 @@ struct rule_variable {
 	const char *name;
 	struct cel_program *program;
 	uint64_t reads; /* variables, itself included: those before it that must be there */
+};
+
+/* What a decision asks of each rule that may match, apart from the rest so that a thousand rules stay
+ * in the cache. */
+struct rule_gate {
+	const struct cel_program *when; /* NULL: always */
+	uint64_t variables;
+	unsigned effects;
 };
 
 struct load {

@@ -32,6 +32,14 @@ static struct policy *policy_new(struct slice yaml) {
 	return p;
 }
 
+/* The arena holds the rest of them. */
+static void rules_free(struct policy *p) {
+	struct policy_private *own = p->private;
+	for (int i = 0; i < p->rule_count; i++) cel_program_free(p->rules[i].when);
+	for (int i = 0; i < own->variable_count; i++) cel_program_free(own->variables[i].program);
+	cel_env_free(own->env);
+}
+
 void policy_free(struct policy *p) {
 	if (!p) return;
 	struct policy_private *own = p->private;

@@ -39,9 +39,12 @@ static const struct rule_inputs *inputs_of(const struct cel_map *m) {
 static bool header_find(const struct cel_map *m, const struct cel_value *key,
                         struct cel_value *out) {
 	const struct decide_request *r = inputs_of(m)->request;
-	if (key->kind != CEL_STRING) return false;
+	if (key->kind != CEL_STRING || !key->extra) return false;
+	struct slice name = cel_slice(key);
 	for (int i = 0; i < r->header_count; i++) {
-		if (!slice_eq(r->headers[i].name, cel_slice(key))) continue;
+		struct slice has = r->headers[i].name;
+		if (has.len != name.len || has.ptr[0] != name.ptr[0]) continue; /* most */
+		if (!slice_eq(has, name)) continue;
 		*out = cel_string(r->headers[i].value);
 		return true;
 	}

@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 
-REQUESTS = 1 << 14
-CEILINGS = {0: 600, 50: 2250, 1000: 6000}
+REQUESTS = 1 << 12
+CEILINGS = {0: 600, 50: 1950, 1000: 5100}
 
 
 def count(program, rules, times):

@@ -42,14 +42,17 @@ static const char *guards_of(const char *source) {
 }
 
 static void guards(void **state) {
-	char both[20], set[20], one[20];
+	char both[20], set[20], one[20], flags[40];
 	snprintf(both, sizeof both, "%d:1 %d:1 ", S, N);
 	snprintf(set, sizeof set, "%d:3 ", S);
 	snprintf(one, sizeof one, "%d:1 ", S);
+	snprintf(flags, sizeof flags, "%d:1 %d:1 %d:1 ", NO, S, YES);
 	assert_string_equal(guards_of("s == 'a' && n > 1 && n == 2"), both);
 	assert_string_equal(guards_of("s in ['a', 'b', 'c']"), set);
 	assert_string_equal(guards_of("'a' == s"), one);
 	assert_string_equal(guards_of("xs.all(i, i > 0) && s == 'a'"), one);
+	assert_string_equal(guards_of("!no && s == 'a' && yes"), flags);
+	assert_string_equal(guards_of("!(yes && no) || yes"), "");
 	assert_string_equal(guards_of("s == 'a' || n == 2"), "");
 	assert_string_equal(guards_of("s != 'a' && !(n == 2)"), "");
 	assert_string_equal(guards_of("x == 1"), ""); /* may be 1u */

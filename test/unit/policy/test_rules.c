@@ -149,7 +149,8 @@ static void preferences_order(void **state) {
 	policy_is("rules:\n  - {name: p, prefer: [nearest]}\n");
 	assert_string_equal(told(), "here eu-west");
 	assert_int_equal(a.out.fallbacks[0], EUC);
-	a.request.client = (struct decide_client){.located = true, .latitude = 47, .longitude = -122};
+	a.request.client =
+		(struct decide_client){.located = true, .latitude = 47, .longitude = -122};
 	assert_string_equal(told(), "forward us-west");
 	policy_is("rules:\n  - {name: p, prefer: [cheapest]}\n");
 	assert_string_equal(told(), "forward us-west");
@@ -215,8 +216,8 @@ static void conditions_see_everything(void **state) {
 		"world.lag_ms['eu-west'] < 100",
 		"variables.early && variables.where == 'eu-west'",
 	};
-	static const struct decide_header headers[] = {
-		{SLICE_LIT("accept"), SLICE_LIT("*/*")}, {SLICE_LIT("x-beta"), SLICE_LIT("1")}};
+	static const struct decide_header headers[] = {{SLICE_LIT("accept"), SLICE_LIT("*/*")},
+	                                               {SLICE_LIT("x-beta"), SLICE_LIT("1")}};
 	static const struct cel_net ip = {.bytes = {10, 1, 2, 3}, .family = 4, .prefix = 32};
 	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
 		char rules[600];
@@ -308,17 +309,52 @@ static void old_signals_are_not_believed(void **state) {
 	TELLS("us-west: not fresh enough: its lag is not known");
 }
 
+static void a_comment_ends_no_group(void **state) {
+	policy_is("rules:\n"
+	          "  - name: gold\n"
+	          "    when: \"tenant.tier == 'gold' // and platinum, one day\"\n"
+	          "    rules:\n"
+	          "      - {name: write, when: \"request.write // only\", hold: 1s}\n");
+	(void)told();
+	assert_int_equal(a.hits[0], 0);
+	a.request.write = true;
+	(void)told();
+	assert_int_equal(a.hits[0], 1);
+}
+
 /* --- mistakes ------------------------------------------------------------------------------------------- */
+
+/* Costs more than half of what a condition may. */
+#define LOOP "request.headers.all(a, tenant.attributes.all(b, a == 'x' || b == 'y'))"
+#define LONG "\"" LOOP " && " LOOP "\""
 
 static void mistakes_are_told_with_their_place(void **state) {
 	static const struct {
 		const char *rules, *told;
 	} rows[] = {
 		{"rules:\n  - {name: x, when: tenant.teir == 'gold', hold: 1s}\n",
-		 "16:21: in the condition 'tenant.teir == 'gold'': undeclared reference"},
+	         "16:21: in the condition 'tenant.teir == 'gold'': undeclared reference"},
 		{"rules:\n  - {name: x, when: \"request.size\", hold: 1s}\n",
-		 "16:29: in the condition 'request.size': expected type 'bool' but found 'int'"},
-		{"rules:\n  - {name: x, when: \"nofun(1)\", hold: 1s}\n", "16:27: in the condition 'nofun(1)'"},
+	         "16:29: in the condition 'request.size': expected type 'bool' but found 'int'"},
+		/* However it is written. */
+		{"rules:\n  - {name: x, hold: 1s, when: 'tenant.id == ''a'' || nofun(1)'}\n",
+	         "16:59: in the condition"},
+		{"rules:\n  - {name: x, hold: 1s, when: \"'\\x61\\u00e4\\t' == 'b'\\n ||\\\n\\  "
+	         "nofun(1)\"}\n",
+	         "17:9: in the condition"},
+		{"rules:\n  - name: x\n    hold: 1s\n    when: request.write\n\n      || 'ä' == "
+	         "nofun(1)\n",
+	         "20:22: in the condition"},
+		{"rules:\n  - name: x\n    hold: 1s\n    when: |- # why\n\n      request.write\n"
+	         "        || nofun(1)\n",
+	         "21:17: in the condition"},
+		{"rules:\n  - name: x\n    when: >\n      request.write\n      && nofun(1)\n    "
+	         "hold: 1s\n",
+	         "19:15: in the condition"},
+		{"rules:\n  - name: x\n    when: >\n      request.write &&\n\n    hold: 1s\n",
+	         "18:23: in the condition"},
+		{"rules:\n  - {name: x, when: \"nofun(1)\", hold: 1s}\n",
+	         "16:27: in the condition 'nofun(1)'"},
 		{"rules:\n  - {name: x}\n", "16:5: rules[0]: the rule does nothing"},
 		{"rules:\n  - {hold: 1s}\n", "the key 'name' is missing"},
 		{"rules:\n  - {name: x, hold: 1s}\n  - {name: x, hold: 1s}\n", "stands twice"},
@@ -328,11 +364,16 @@ static void mistakes_are_told_with_their_place(void **state) {
 		{"rules:\n  - {name: x, deny: no}\n", "expected true, or {status"},
 		{"rules:\n  - {name: x, deny: {status: 200}}\n", "400"},
 		{"rules:\n  - {name: x, hold: 1s, rules: [{name: y, hold: 1s}]}\n",
-		 "a group has effects"},
+	         "a group has effects"},
 		{"rules:\n  - {name: x, allow: [eu-west]}\n",
-		 "16:5: rule 'x' leaves tenant 'globex' no region: copies are in us-east, us-west"},
+	         "16:5: rule 'x' leaves tenant 'globex' no region: copies are in us-east, us-west"},
 		{"rules:\n  - {name: x, when: tenant.tier == 'bronze', pin: eu-west}\n",
-		 "leaves tenant 'globex' no region"},
+	         "leaves tenant 'globex' no region"},
+		{"rules:\n  - {name: x, exclude: [us-east]}\n  - {name: y, pin: us-east}\n",
+	         "17:5: rule 'y' leaves tenant 'acme' no region"},
+		{"rules:\n  - {name: g, when: " LONG ", rules: [{name: h, when: " LONG
+	         ", rules: [{name: x, hold: 1s}]}]}\n",
+	         ": together with the conditions of the groups around it"},
 		{"variables: {a: variables.b, b: '1'}\n", "in the condition 'variables.b'"},
 		{"variables: {a-b: '1'}\n", "cannot be used in conditions"},
 		{"signals: {lag: 0ms}\n", "signals.lag"},
@@ -346,7 +387,9 @@ static void mistakes_are_told_with_their_place(void **state) {
 		if (!strstr(r.text, rows[i].told))
 			fail_msg("'%s' is not in:\n%s", rows[i].told, r.text);
 	}
-	policy_is("rules:\n  - {name: x, when: tenant.tier == 'gold', pin: eu-west}\n");
+	policy_is("rules:\n  - {name: x, when: tenant.tier == 'gold', pin: eu-west}\n"
+	          "  - {name: y, when: tenant.tier == 'bronze', deny: true}\n"
+	          "  - {name: z, pin: eu-west}\n");
 }
 
 int main(void) {
@@ -361,6 +404,7 @@ int main(void) {
 		TEST(conditions_see_everything),
 		TEST(what_is_not_known_matches_nothing_but_denies),
 		TEST(groups_ask_for_all_conditions),
+		TEST(a_comment_ends_no_group),
 		TEST(old_signals_are_not_believed),
 		TEST(mistakes_are_told_with_their_place),
 	};
