@@ -16,9 +16,10 @@ static void fire(struct host_wait *w) {
 	io_post(w->reply_to, &w->post);
 }
 
+/* A fenced copy applies nothing any more. */
 static bool is_over(const struct host_cell *c, const struct host_wait *w, uint64_t epoch,
                     uint64_t now_ns) {
-	return c->state.applied_seq >= w->seq || c->state.epoch != epoch ||
+	return c->state.applied_seq >= w->seq || c->state.epoch != epoch || c->state.fenced ||
 	       now_ns >= w->deadline_ns;
 }
 
@@ -71,7 +72,7 @@ void host_waits_check(struct host_cell *c) {
 		CONTAINER_OF(list_first(&c->waits), struct host_wait_ticket, node);
 	/* All waits are of one epoch: a change of it fires every one. */
 	if (c->state.applied_seq >= c->wait_seq || c->state.epoch != first->epoch ||
-	    io_now_ns(c->host->io) >= c->wait_until_ns)
+	    c->state.fenced || io_now_ns(c->host->io) >= c->wait_until_ns)
 		sweep(c);
 }
 
