@@ -289,7 +289,7 @@ void host_free(struct host *h) {
 	if (h->coord) h->coord->ops->close(h->coord);
 	for (int i = 0; i < h->cell_count; i++) cell_stop(&h->cells[i]);
 	host_propose_end(h); /* last: the answered may free what they proposed */
-	host_sweep_free(h->sweep);
+	host_sweep_free(h);
 	for (int i = 0; i < h->region_count; i++) free(h->regions[i]);
 	buf_done(&h->scratch);
 	free(h->regions);

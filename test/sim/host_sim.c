@@ -277,6 +277,52 @@ static void a_sweep_in_flight_does_not_outlive_its_host(void **state) {
 	node_crash(home, false);
 }
 
+static void a_cell_that_waits_for_copies_stops_no_sweep(void **state) {
+	run_ms(3000);
+	node_crash(wait_home(SYNC, 5000), true);
+	int home = wait_home(SYNC, 5000);
+	assert_int_equal(home_of(ASYNC), home);
+	run_ms(1000);
+	put_expiring(home, SYNC, 5, 300);
+	run_ms(50);
+	cut_off(home);
+	uint64_t sync_before = last_seq(home, SYNC);
+	run_ms(3000);
+	put_expiring(home, ASYNC, 5, 300);
+	run_ms(50);
+	uint64_t async_before = last_seq(home, ASYNC);
+	run_ms(3000);
+	assert_int_equal(last_seq(home, ASYNC), async_before + 1);
+	/* Nor does it fill the log of the one that waits. */
+	run_ms(10000);
+	assert_int_equal(last_seq(home, SYNC), sync_before + 1);
+}
+
+static int fired;
+
+static void on_fired(struct io_post *post) {
+	fired++;
+}
+
+static void who_waits_at_a_copy_that_is_fenced_is_told_at_once(void **state) {
+	int home = wait_home(ASYNC, 5000);
+	run_ms(1000);
+	memory_disk_fail(w.node[home].disk[ASYNC], MEMORY_APPLY, 1, ERR_IO, false);
+	node_cut(home, true); /* or another epoch would end the waits */
+	put(home, ASYNC);
+	fired = 0;
+	struct host_wait waits[2];
+	for (int i = 0; i < 2; i++) {
+		waits[i] = (struct host_wait){.post.fn = on_fired,
+		                              .reply_to = w.node[home].io,
+		                              .seq = last_seq(home, ASYNC) + 1,
+		                              .deadline_ns = UINT64_MAX};
+		host_wait_applied(w.node[home].host, ASYNC, &waits[i]);
+		run_ms(50);
+		assert_int_equal(fired, i + 1);
+	}
+}
+
 static void a_view_without_room_takes_no_writes(void **state) {
 	int home = wait_home(ASYNC, 5000);
 	run_ms(1000);
@@ -305,6 +351,8 @@ int main(int argc, char **argv) {
 		TEST(a_write_that_waits_for_copies_is_told_at_its_deadline),
 		TEST(what_expired_is_removed_once),
 		TEST(a_sweep_in_flight_does_not_outlive_its_host),
+		TEST(a_cell_that_waits_for_copies_stops_no_sweep),
+		TEST(who_waits_at_a_copy_that_is_fenced_is_told_at_once),
 		TEST(a_view_without_room_takes_no_writes),
 		cmocka_unit_test(whatever_happens),
 	};
