@@ -136,7 +136,8 @@ static void answer_waiting(struct cell *c, struct proposal *p, enum err write_er
 	cell_answer(c, p, wrote || write_err != ERR_OUTCOME_UNKNOWN ? write_err : ERR_NOT_HOME);
 }
 
-/* Nobody waits for copies beyond the deadline: the write may still come to be. */
+/* Nobody waits for copies beyond the deadline: the write may still come to be. Deadlines that
+ * come one by one are kept a little late, together: each look goes over all that wait. */
 void cell_answer_overdue(struct cell *c) {
 	if (!c->pending.head) c->overdue_ns = UINT64_MAX;
 	cell_wake_at(c, c->overdue_ns);
@@ -150,6 +151,7 @@ void cell_answer_overdue(struct cell *c) {
 		else
 			cell_wait(c, p);
 	}
+	if (c->overdue_ns < c->now + OVERDUE_PAUSE_NS) c->overdue_ns = c->now + OVERDUE_PAUSE_NS;
 	cell_wake_at(c, c->overdue_ns);
 }
 

@@ -43,6 +43,7 @@ enum {
 #define RETRY_NS MS(50)        /* refused for now */
 #define SPACE_RETRY_NS MS(250) /* disk full */
 #define ROOM_RETRY_NS MS(2)    /* the link to a copy is full */
+#define OVERDUE_PAUSE_NS MS(10) /* between two looks for whose deadline has passed */
 #define PLACE_RETRY_NS MS(100) /* coordination did not say how a put ended */
 #define HOLD_AFTER_NS MS(500)  /* sealing: then say what is missing */
 #define PATIENCE_NS MS(2000)   /* a promotion that takes longer may be taken over */
@@ -217,7 +218,7 @@ struct cell {
 	int applies;
 	bool view_full; /* the last apply found no room: reads here would miss what is acknowledged */
 	struct proposals pending, outbox;
-	uint64_t overdue_ns; /* at or before the first deadline of pending */
+	uint64_t overdue_ns; /* when to look whose deadline has passed */
 	struct scratch *scratch; /* cell_propose.c */
 
 	/* coordination */

@@ -370,6 +370,33 @@ static void an_empty_copy_gets_its_snapshot_from_a_busy_cell(void **state) {
 	lone_store(l);
 }
 
+/* Looking for them goes over all that wait: not once for each of them. */
+static void deadlines_that_come_one_by_one_are_kept_together(void **state) {
+	enum { WRITES = 64 };
+	lone_close(l);
+	lone_open(l, 1, 0, false, 1);
+	lone_home(l);
+	l->hold = true;
+	struct op op = put("k", "1");
+	struct proposal p[WRITES];
+	for (int i = 0; i < WRITES; i++) {
+		p[i] = (struct proposal){
+			.ops = &op, .op_count = 1, .deadline_ns = l->now_ns + MS(50) + MS(1) * i};
+		lone_propose(l, &p[i]);
+	}
+	lone_flush(l);
+	int looks = 0;
+	for (int before = 0; l->reply_count < WRITES; looks += l->reply_count > before) {
+		before = l->reply_count;
+		lone_lease(l, 1, MS(600));
+		lone_tick(l, MS(1));
+	}
+	for (int i = 0; i < WRITES; i++) assert_int_equal(p[i].err, ERR_OUTCOME_UNKNOWN);
+	assert_in_range(looks, 5, 8);
+	l->hold = false;
+	lone_store(l);
+}
+
 static void a_lease_that_ends_in_between_leaves_the_outcome_open(void **state) {
 	struct op op = put("k", "1");
 	struct proposal p = {.ops = &op, .op_count = 1}, after = {.ops = &op, .op_count = 1};
@@ -431,6 +458,7 @@ int main(void) {
 		TEST(the_view_pauses_until_somebody_waits),
 		TEST(a_full_step_of_the_view_does_not_wait),
 		TEST(an_empty_copy_gets_its_snapshot_from_a_busy_cell),
+		TEST(deadlines_that_come_one_by_one_are_kept_together),
 		TEST(a_lease_that_ends_in_between_leaves_the_outcome_open),
 		TEST(a_deposed_home_tells_apart_what_it_had_begun),
 	};
