@@ -95,6 +95,7 @@ static bool chooses(enum reason r) {
 	case REASON_LOCAL_COPY:
 	case REASON_PREFERENCE:
 	case REASON_SIGNAL_OLD:
+	case REASON_MAINTENANCE:
 	case REASON_RULE_PREFER:
 	case REASON_RULE_WEIGHT: return true;
 	default: return false;

@@ -85,6 +85,8 @@ enum reason {
 	REASON_TRANSIT_REFUSED, /* refuse: residency class says transit: refuse */
 	REASON_FORWARDED_TWICE, /* hold or refuse: it came from another edge already */
 	REASON_SIGNAL_OLD,      /* last resort: down or draining, but nobody said so for `value` ms */
+	REASON_MAINTENANCE,     /* last resort: preferred, but the tenant's maintenance window is open */
+	REASON_EXPLICIT_FAILOVER, /* dropped, or held: the tenant wants no other region to step in */
 	/* By a rule; `value` is its index in policy->rules. */
 	REASON_RULE_DENY,        /* refuse */
 	REASON_RULE_ALLOW,       /* dropped: the rule's list lacks it */
@@ -95,7 +97,7 @@ enum reason {
 	REASON_RULE_CONSISTENCY, /* set the consistency in force */
 	REASON_RULE_HOLD, REASON_RULE_DEADLINE, /* set hold_ms, deadline_ms */
 	REASON_RULE_ERROR,       /* its condition failed: counts as no match; a deny denies */
-	REASON_RULE_EMPTY,       /* refuse: the rules left no region of those that hold a copy */
+	REASON_RULE_EMPTY,       /* refuse: it took the last region that could serve it */
 	REASON_COUNT
 };
 struct decision_reason {

@@ -26,6 +26,10 @@ static const struct {
                                     "requests on"},
 	[REASON_FORWARDED_TWICE] = {"forwarded-twice", "another region passed it on already"},
 	[REASON_SIGNAL_OLD] = {"signal-old", "a last resort: not heard of", VALUE_AGE},
+	[REASON_MAINTENANCE] = {"maintenance",
+                                "a last resort: the tenant's maintenance window is open"},
+	[REASON_EXPLICIT_FAILOVER] = {"explicit-failover",
+                                      "the tenant lets no other region step in by itself"},
 	[REASON_RULE_DENY] = {"rule-deny", "denied", VALUE_RULE},
 	[REASON_RULE_ALLOW] = {"rule-allow", "not among the regions allowed", VALUE_RULE},
 	[REASON_RULE_EXCLUDE] = {"rule-exclude", "excluded", VALUE_RULE},
@@ -36,7 +40,8 @@ static const struct {
 	[REASON_RULE_HOLD] = {"rule-hold", "how long to hold is set", VALUE_RULE},
 	[REASON_RULE_DEADLINE] = {"rule-deadline", "the deadline is set", VALUE_RULE},
 	[REASON_RULE_ERROR] = {"rule-error", "the condition failed", VALUE_RULE},
-	[REASON_RULE_EMPTY] = {"rule-empty", "the rules leave no region that can serve it"},
+	[REASON_RULE_EMPTY] = {"rule-empty", "the last region that could serve it is taken",
+                               VALUE_RULE},
 };
 
 const char *reason_name(enum reason r) {

@@ -15,6 +15,8 @@ struct plan {
 	uint32_t bounded_ms;
 	const int *preferred;
 	int preferred_count;
+	bool explicit_failover;
+	region_set avoided; /* by the tenant's maintenance: a last resort */
 	region_set class;      /* of the tenant's residency */
 	region_set allowed;    /* may hold the bytes */
 	region_set candidates; /* and do hold a copy */
@@ -43,6 +45,28 @@ static inline uint32_t rule_number(const struct plan *p, const struct policy_rul
 	return (uint32_t)(r - p->policy->rules);
 }
 
+/* --- what is believed of a region ----------------------------------------------------------- */
+
+static inline bool state_old(const struct plan *p, int region) {
+	return p->regions[region].state_age_ms > p->policy->signals.state_ms;
+}
+
+static inline bool is_down(const struct plan *p, int region) {
+	return p->regions[region].state == REGION_DOWN && !state_old(p, region);
+}
+
+static inline bool breaker_open(const struct plan *p, int region) {
+	const struct world_region *w = &p->regions[region];
+	return w->breaker_open && w->breaker_age_ms <= p->policy->signals.breaker_ms;
+}
+
+static inline bool over_capacity(const struct plan *p, int region) {
+	const struct world_region *w = &p->regions[region];
+	return w->over_capacity && w->capacity_age_ms <= p->policy->signals.capacity_ms;
+}
+
+/* --- steps, each in a file of its own -------------------------------------------------------- */
+
 /* decide_rules.c: evaluates the rules; narrows allowed, sets consistency, deny, prefer and weights,
  * hold_ms and deadline_ms. */
 void plan_rules(struct plan *p);
@@ -50,3 +74,11 @@ void plan_rules(struct plan *p);
  * preference, by the tenant's, then home, then succession. Returns how many came by a preference
  * of the tenant. */
 int plan_order(const struct plan *p, region_set left, int *list, int *count);
+/* decide_read.c: any copy that is fresh enough. */
+void plan_read(struct plan *p);
+/* decide.c: outcomes. */
+void plan_serve_here(struct plan *p, enum reason reason);
+void plan_forward(struct plan *p, int region);
+void plan_hold(struct plan *p, enum reason reason);
+/* No region can serve it at this moment. */
+void plan_hold_or_refuse(struct plan *p);

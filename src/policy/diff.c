@@ -33,6 +33,8 @@ static const char *home_name(const struct policy *p, const struct policy_tenant 
 static bool same_preferred(const struct policy *a, const struct policy_tenant *x,
                            const struct policy *b, const struct policy_tenant *y) {
 	if (x->preferred_count != y->preferred_count) return false;
+	if (x->explicit_failover != y->explicit_failover) return false;
+	if (memcmp(&x->maintenance, &y->maintenance, sizeof x->maintenance) != 0) return false;
 	for (int i = 0; i < x->preferred_count; i++) {
 		const char *one = a->regions[x->preferred[i]].name;
 		if (strcmp(one, b->regions[y->preferred[i]].name) != 0) return false;

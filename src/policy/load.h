@@ -77,6 +77,9 @@ void load_region_section(struct load *l);
 void load_residency_section(struct load *l);
 void load_cell_section(struct load *l);
 void load_tenant_section(struct load *l);
+/* placed: the tenant's residency and cell are known. */
+void load_preferences(struct load *l, const struct doc_node *map, struct policy_tenant *t,
+                      bool placed);
 void load_rule_section(struct load *l); /* with variables; needs all of the above */
 /* A value such as "bounded=500ms"; noted when it is none. */
 bool load_consistency(struct load *l, const struct doc_node *n, enum consistency *out,

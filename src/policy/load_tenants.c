@@ -5,26 +5,23 @@
 #include "policy/tenant.h"
 
 struct tenant_source {
-	const struct doc_node *residency, *cell, *consistency, *preferred, *attributes, *keys;
+	const struct doc_node *residency, *cell, *consistency, *preferences, *attributes, *keys;
 	const char *tier, *country;
 };
 
 #define TENANT_FIELD(name, kind, member, ...)                                                      \
 	{ .key = name, .type = kind, .offset = offsetof(struct tenant_source, member), __VA_ARGS__ }
 
-static const struct field preference_fields[] = {
-	TENANT_FIELD("regions", FIELD_SEQUENCE, preferred, .expected = "a list of regions"),
-	{NULL},
-};
 static const struct field tenant_fields[] = {
 	TENANT_FIELD("residency", FIELD_SCALAR, residency, .required = true,
                      .expected = "a residency class"),
 	TENANT_FIELD("cell", FIELD_SCALAR, cell, .required = true, .expected = "a cell"),
 	TENANT_FIELD("tier", FIELD_NAME, tier, .min = 0),
-	TENANT_FIELD("country", FIELD_TEXT, country, .min = 2, .max = 2, .check = tenant_country_valid,
+	TENANT_FIELD("country", FIELD_TEXT, country, .min = 2, .max = 2,
+                     .check = tenant_country_valid,
                      .expected = "two capital letters (ISO 3166-1), such as US"),
 	TENANT_FIELD("consistency", FIELD_SCALAR, consistency, .expected = CONSISTENCY_EXPECTED),
-	{.key = "preferences", .type = FIELD_GROUP, .fields = preference_fields},
+	TENANT_FIELD("preferences", FIELD_MAPPING, preferences, .min = 0),
 	TENANT_FIELD("attributes", FIELD_MAPPING, attributes, .min = 0),
 	TENANT_FIELD("keys", FIELD_ANY, keys, .required = false),
 	{NULL},
@@ -45,31 +42,6 @@ static void check_residency(struct load *l, const struct doc_node *at,
 		"within the class",
 		cell->name, load_region_names(p, outside).text, class->name,
 		load_region_names(p, class->regions).text);
-}
-
-static void load_preferred(struct load *l, const struct doc_node *list, struct policy_tenant *t,
-                           bool placed) {
-	const struct policy *p = l->policy;
-	int regions[POLICY_REPLICAS_MAX];
-	const struct doc_node *items[POLICY_REPLICAS_MAX];
-	int count = load_regions(l, list, POLICY_REPLICAS_MAX, regions, items);
-	for (int i = 0; placed && i < count; i++) {
-		const struct policy_residency *class = &p->residencies[t->residency];
-		const struct policy_cell *cell = &p->cells[t->cell];
-		region_set bit = (region_set)1 << regions[i];
-		if (!(class->regions & bit))
-			doc_error(&l->doc, items[i],
-			          "%s is outside residency class '%s'; expected one of: %s",
-			          show(items[i]->text).text, class->name,
-			          load_region_names(p, class->regions).text);
-		else if (!(cell->replica_set & bit))
-			doc_error(&l->doc, items[i],
-			          "%s holds no copy of cell '%s'; expected one of: %s",
-			          show(items[i]->text).text, cell->name,
-			          load_region_names(p, cell->replica_set).text);
-		else
-			t->preferred[t->preferred_count++] = regions[i];
-	}
 }
 
 static void load_attributes(struct load *l, const struct doc_node *map, struct policy_tenant *t) {
@@ -178,7 +150,7 @@ static void load_tenant(struct load *l, const struct doc_node *map, struct polic
 	if (placed) check_residency(l, source.cell, t);
 	if (source.consistency)
 		load_consistency(l, source.consistency, &t->consistency, &t->bounded_ms);
-	if (source.preferred) load_preferred(l, source.preferred, t, placed);
+	if (source.preferences) load_preferences(l, source.preferences, t, placed);
 	if (source.attributes) load_attributes(l, source.attributes, t);
 	if (source.keys) load_keys(l, source.keys, t, index);
 }

@@ -34,6 +34,12 @@ struct policy_cell {
 	enum partition_choice on_partition;
 	uint64_t replication_sla_ms;
 };
+enum { DAY_MINUTES = 24 * 60 };
+/* Every day, in minutes of the local day; over midnight where to < from; from == to: never. */
+struct policy_maintenance {
+	uint16_t from, to;
+	int16_t zone; /* minutes east of UTC */
+};
 struct policy_tenant {
 	const char *name;
 	int residency, cell;               /* indexes */
@@ -42,6 +48,8 @@ struct policy_tenant {
 	const char *tier, *country;        /* attributes; "" when not given */
 	int preferred[POLICY_REPLICAS_MAX]; /* regions it wants reads from, validated against residency */
 	int preferred_count;
+	bool explicit_failover; /* while the region a read belongs to is away it waits: no other copy answers */
+	struct policy_maintenance maintenance;
 	const struct policy_attribute *attributes; /* all others, for rules */
 	int attribute_count;
 	const uint8_t (*key_hashes)[32];   /* SHA-256 of its API keys */

@@ -35,6 +35,7 @@ struct prove_private {
 struct profile_key {
 	int residency, cell, preferred_count;
 	int preferred[POLICY_REPLICAS_MAX];
+	int explicit_failover;
 };
 static struct profile_key key_of(const struct policy_tenant *t) {
 	struct profile_key key;
@@ -42,6 +43,7 @@ static struct profile_key key_of(const struct policy_tenant *t) {
 	key.residency = t->residency;
 	key.cell = t->cell;
 	key.preferred_count = t->preferred_count;
+	key.explicit_failover = t->explicit_failover;
 	memcpy(key.preferred, t->preferred, (size_t)t->preferred_count * sizeof *t->preferred);
 	return key;
 }

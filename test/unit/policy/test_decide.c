@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 enum { EAST, WEST, EUW, EUC, REGIONS };
-enum { ACME, GLOBEX, INITECH };
+enum { ACME, GLOBEX, INITECH, HOOLI, UMBRA };
 
 static const char yaml[] =
 	"regions:\n"
@@ -21,7 +21,11 @@ static const char yaml[] =
 	"tenants:\n"
 	"  acme: {residency: us, cell: us-1, preferences: {regions: [us-west]}}\n"
 	"  globex: {residency: eu, cell: eu-1}\n"
-	"  initech: {residency: global, cell: global-1}\n";
+	"  initech: {residency: global, cell: global-1}\n"
+	"  hooli: {residency: global, cell: global-1, preferences: {regions: [us-west], "
+	"explicit_failover: true}}\n"
+	"  umbra: {residency: global, cell: global-1, preferences: {regions: [us-west, eu-west], "
+	"maintenance: {from: \"22:30\", to: \"01:00\", zone: \"+02:00\"}}}\n";
 
 struct situation {
 	struct world_region regions[REGIONS];
@@ -246,6 +250,67 @@ static void explanations_read_well(void **state) {
 	buf_done(&small);
 }
 
+static void explicit_failover_waits(void **state) {
+	struct situation s = situation(HOOLI, EUC);
+	assert_string_equal(told(&s),
+	                    "forward us-west | explicit-failover us-east | explicit-failover "
+	                    "eu-west | preference us-west");
+	s.regions[WEST].state = REGION_DRAINING; /* still serves */
+	assert_string_equal(told(&s),
+	                    "forward us-west | draining us-west | explicit-failover us-east | "
+	                    "explicit-failover eu-west");
+	s.regions[WEST].state = REGION_DOWN;
+	assert_string_equal(told(&s),
+	                    "hold | down us-west | explicit-failover us-east | explicit-failover "
+	                    "eu-west | explicit-failover");
+	s.request.here = EUW; /* a copy here is no failover */
+	assert_string_equal(told(&s),
+	                    "here eu-west | down us-west | explicit-failover us-east | local-copy "
+	                    "eu-west");
+	/* Nor is who is fresh while the preferred one is not. */
+	s = situation(HOOLI, EUC);
+	s.request.consistency = CONSISTENCY_BOUNDED;
+	s.cells[2].lag_ms[1] = 101;
+	assert_string_equal(
+		told(&s),
+		"forward us-east | stale us-west 101 | explicit-failover eu-west | home us-east");
+	s.request.write = true;
+	assert_string_equal(told(&s), "forward us-east | home us-east");
+}
+
+/* 22:30 to 01:00 two hours east of Greenwich. */
+static void maintenance_is_left_alone(void **state) {
+	static const struct {
+		uint64_t hour, minute;
+		bool open;
+	} rows[] = {
+		{20, 29, false}, {20, 30, true}, {22, 59, true}, {23, 0, false}, {12, 0, false}};
+	struct situation s = situation(UMBRA, EUC);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		s.request.time_ms = ((20000 * 24 + rows[i].hour) * 60 + rows[i].minute) * 60000;
+		assert_string_equal(
+			told(&s),
+			rows[i].open ? "forward us-east, us-west, eu-west | maintenance us-west | "
+				       "maintenance eu-west | home us-east"
+				     : "forward us-west, eu-west, us-east | preference us-west "
+				       "| preference eu-west");
+	}
+	s.request.time_ms = 0; /* who knows no time knows no window */
+	assert_string_equal(
+		told(&s),
+		"forward us-west, eu-west, us-east | preference us-west | preference eu-west");
+	/* Here as well, and still better than nothing. */
+	s.request.time_ms = 21 * 3600 * 1000;
+	s.request.here = EUW;
+	assert_string_equal(told(&s),
+	                    "forward us-east, us-west, eu-west | maintenance us-west | maintenance "
+	                    "eu-west | home us-east");
+	s.regions[EAST].state = s.regions[WEST].state = REGION_DOWN;
+	assert_string_equal(told(&s),
+	                    "here eu-west | down us-east | down us-west | maintenance eu-west | "
+	                    "local-copy eu-west");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_go_home),
@@ -257,6 +322,8 @@ int main(void) {
 		cmocka_unit_test(transit_refused_says_where_to_go),
 		cmocka_unit_test(the_allowed_set_is_the_class),
 		cmocka_unit_test(explanations_read_well),
+		cmocka_unit_test(explicit_failover_waits),
+		cmocka_unit_test(maintenance_is_left_alone),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -121,7 +121,7 @@ static void a_home_is_never_moved(void **state) {
 	a.request.write = true;
 	assert_string_equal(told(), "refuse");
 	assert_int_equal(a.out.refusal, ERR_UNAVAILABLE);
-	TELLS("the rules leave no region that can serve it");
+	TELLS("the last region that could serve it is taken by rule 'away' (line 16)");
 	a.cells[0].home = WEST;
 	assert_string_equal(told(), "forward us-west");
 }
