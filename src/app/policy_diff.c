@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static const char help[] = "usage: holdfast policy diff OLD NEW [--json] [--progress]\n\n"
-			   "Which tenants change residency, cell, home or preferred regions or get "
+			   "Which tenants change residency, cell, home or preferences or get "
 			   "other decisions; which\n"
 			   "rules are new, gone or changed; which rules of NEW can never decide "
 			   "anything. Decisions are\n"
@@ -86,7 +86,7 @@ static void print_tenant(const struct comparing *c, const struct diff_tenant *t)
 		print_names("cell", DIFF_CELL, t->bits, a->name, b->name);
 		print_names("home", DIFF_HOME, t->bits, c->old->regions[a->replicas[0]].name,
 		            c->fresh->regions[b->replicas[0]].name);
-		if (t->bits & DIFF_PREFERRED) printf("  preferred regions");
+		if (t->bits & DIFF_PREFERRED) printf("  preferences");
 		if (t->moved) printf("  %llu decisions", (unsigned long long)t->moved);
 	}
 	putchar('\n');

@@ -130,7 +130,7 @@ void decide(const struct policy *p, const struct world *w, const struct decide_r
  * caller) is set. For tests' coverage and for replays. */
 void decide_traced(const struct policy *p, const struct world *w, const struct decide_request *r,
                    struct decision *out, uint64_t *hits);
-/* "eu-west: down for 1200 ms" … one line per reason; a rule as "dropped by rule 'eu-only'
- * (policy.yaml:31)". The same decision gives the same bytes. */
+/* "eu-west: down for 1200 ms" … one line per reason; a rule as "excluded by rule 'eu-only'
+ * (line 31)". The same decision gives the same bytes. */
 MUST enum err decision_explain(const struct policy *p, const struct decision *d, struct buf *out);
 const char *reason_name(enum reason r); /* "transit-refused" */

@@ -61,6 +61,7 @@ static void load_rule(struct load *l, const struct doc_node *n, const struct rul
                       struct map *names, struct policy_rule *rules) {
 	static const struct field entry = {.type = FIELD_MAPPING};
 	struct rule_source source = {.name = ""};
+	int noted = l->doc.mistakes.count;
 	const struct doc_node *map = NULL;
 	if (!doc_read_value(&l->doc, n, &entry, &map)) return;
 	doc_read(&l->doc, map, rule_fields, &source);
@@ -82,7 +83,10 @@ static void load_rule(struct load *l, const struct doc_node *n, const struct rul
 		          "the rule does nothing; expected deny, allow, exclude, prefer, weights, "
 		          "pin, consistency, hold or deadline");
 	load_when(l, n, source.when, s, &r);
-	rules[l->policy->rule_count++] = r;
+	if (l->doc.mistakes.count == noted)
+		rules[l->policy->rule_count++] = r;
+	else
+		cel_program_free(r.when); /* half a rule would look wrong in other ways too */
 }
 
 static void load_rules(struct load *l, const struct doc_node *list, const struct rule_scope *s,

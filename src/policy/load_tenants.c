@@ -138,15 +138,12 @@ static void load_tenant(struct load *l, const struct doc_node *map, struct polic
 	doc_read(&l->doc, map, tenant_fields, &source);
 	t->tier = source.tier;
 	t->country = source.country;
-	t->consistency = CONSISTENCY_SESSION;
-	int residency = -1, cell = -1;
 	if (source.residency)
-		residency = load_reference(l, source.residency, "residency class",
-		                           &own->residencies, l->residencies);
-	if (source.cell) cell = load_reference(l, source.cell, "cell", &own->cells, l->cells);
-	t->residency = residency;
-	t->cell = cell;
-	bool placed = residency >= 0 && cell >= 0;
+		t->residency = load_reference(l, source.residency, "residency class",
+		                              &own->residencies, l->residencies);
+	if (source.cell)
+		t->cell = load_reference(l, source.cell, "cell", &own->cells, l->cells);
+	bool placed = t->residency >= 0 && t->cell >= 0;
 	if (placed) check_residency(l, source.cell, t);
 	if (source.consistency)
 		load_consistency(l, source.consistency, &t->consistency, &t->bounded_ms);
@@ -157,12 +154,18 @@ static void load_tenant(struct load *l, const struct doc_node *map, struct polic
 
 void load_tenant_section(struct load *l) {
 	static const struct field entry = {.type = FIELD_MAPPING};
+	static const struct policy_tenant unread = {.residency = -1,
+	                                            .cell = -1,
+	                                            .consistency = CONSISTENCY_SESSION,
+	                                            .tier = "",
+	                                            .country = ""};
 	if (!l->tenants || !reserve_keys(l)) return;
 	struct policy_tenant *tenants = load_alloc(l, l->tenants->count, sizeof *tenants);
 	if (!tenants) return;
 	l->policy->tenants = tenants;
 	for (const struct doc_node *c = l->tenants->first; c; c = c->next) {
 		int index = l->policy->tenant_count++;
+		tenants[index] = unread;
 		tenants[index].name = load_name(l, c, &l->own->tenants, index);
 		const struct doc_node *map = NULL;
 		if (doc_read_value(&l->doc, c, &entry, &map))

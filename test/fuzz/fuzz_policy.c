@@ -12,31 +12,85 @@ static void check_report(void *arg, const struct policy_error *e) {
 	if (e->line < 1 || e->column < 1 || !e->text[0] || *count > 50) abort();
 }
 
-/* A few worlds and requests, shaken by `seed`. */
+static uint32_t shake(uint32_t *seed) {
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+static struct slice word(uint32_t *seed) {
+	static const char *const words[] = {"",    "a",   "GET",     "billing",       "us-east",
+	                                    "KP",  "x-a", "api.a",   "/v1/billing/1", "gold",
+	                                    "pro", "1",   "eu-west", "/internal/x"};
+	return slice_str(words[shake(seed) % (sizeof words / sizeof *words)]);
+}
+
+static void shake_world(const struct policy *p, struct world_region *regions,
+                        struct world_cell *cells, uint32_t *seed) {
+	for (int i = 0; i < p->region_count; i++)
+		regions[i] = (struct world_region){.state = shake(seed) % 3,
+		                                   .state_age_ms = shake(seed) % 20000,
+		                                   .breaker_open = shake(seed) % 4 == 0,
+		                                   .over_capacity = shake(seed) % 4 == 0};
+	for (int i = 0; i < p->cell_count; i++)
+		cells[i] = (struct world_cell){.home = (int)(shake(seed) % 8) - 1,
+		                               .promoting = shake(seed) % 8 == 0,
+		                               .lag_ms = {shake(seed) & 255, shake(seed) & 255}};
+}
+
+static bool names_rule(const struct decision_reason *r) {
+	return r->reason >= REASON_RULE_DENY && r->reason != REASON_RULE_ERROR;
+}
+
+/* Who traces decides the same, and sees the rules that decided. */
+static void decide_twice(const struct policy *p, const struct world *w,
+                         const struct decide_request *r) {
+	static struct decision d, traced;
+	static uint64_t hits[(RULES_MAX + 63) / 64];
+	memset(hits, 0, sizeof hits);
+	decide(p, w, r, &d);
+	decide_traced(p, w, r, &traced, hits);
+	if (d.verdict != traced.verdict || d.region != traced.region || d.rule != traced.rule ||
+	    d.allowed != traced.allowed || d.consistency != traced.consistency ||
+	    d.fallback_count != traced.fallback_count || d.hold_ms != traced.hold_ms)
+		abort();
+	for (int i = 0; i < d.reason_count; i++) {
+		uint32_t rule = d.reasons[i].value;
+		if (names_rule(&d.reasons[i]) && !(hits[rule / 64] >> rule % 64 & 1)) abort();
+	}
+}
+
+/* A few worlds and requests. */
 static void decide_some(const struct policy *p, uint32_t seed) {
+	static const struct cel_net ip = {.bytes = {10, 1, 2, 3}, .family = 4, .prefix = 32};
 	static struct world_region regions[POLICY_REGIONS_MAX];
 	struct world_cell *cells = calloc((size_t)p->cell_count, sizeof *cells);
-	static struct decision d;
-	for (int n = 0; cells && n < 64; n++) {
-		for (int i = 0; i < p->region_count; i++) {
-			seed = seed * 1664525 + 1013904223;
-			regions[i].state = (seed >> 16) % 3;
-			regions[i].breaker_open = seed >> 20 & 1;
-			regions[i].over_capacity = seed >> 21 & 1;
-		}
-		for (int i = 0; i < p->cell_count; i++)
-			cells[i] = (struct world_cell){.home = (int)(seed >> 8 & 63) - 1,
-			                               .promoting = seed >> 14 & 1,
-			                               .lag_ms = {seed & 255, seed >> 8 & 255}};
-		struct decide_request r = {.tenant = (int)(seed >> 4) % p->tenant_count,
-		                           .here = (int)(seed >> 6 & 63) % p->region_count,
-		                           .write = n & 1,
-		                           .forwarded = n >> 1 & 1,
-		                           .consistency = (enum consistency)(n >> 2 & 3),
-		                           .bounded_ms = 100};
-		if (r.tenant < 0) r.tenant = 0;
-		decide(p, &(struct world){regions, cells, 1}, &r, &d);
+	struct arena scratch;
+	arena_init(&scratch, 1 << 16);
+	for (uint32_t n = 0; cells && n < 64; n++) {
+		arena_reset(&scratch);
+		shake_world(p, regions, cells, &seed);
+		struct decide_header header = {SLICE_LIT("x-a"), word(&seed)};
+		struct decide_request r = {
+			.tenant = (int)(shake(&seed) % (uint32_t)p->tenant_count),
+			.here = (int)(shake(&seed) % (uint32_t)p->region_count),
+			.write = n & 1,
+			.forwarded = n >> 1 & 1,
+			.consistency = (enum consistency)(n >> 2 & 3),
+			.bounded_ms = 100,
+			.domain = word(&seed),
+			.method = word(&seed),
+			.path = word(&seed),
+			.host = word(&seed),
+			.headers = &header,
+			.header_count = n >> 4 & 1,
+			.body_bytes = shake(&seed) % 100,
+			.time_ms = n & 8 ? shake(&seed) : 0,
+			.client = {n & 4 ? &ip : NULL, word(&seed), n >> 5 & 1, 50, 8},
+			.sticky = word(&seed),
+			.scratch = n & 2 ? &scratch : NULL};
+		decide_twice(p, &(struct world){regions, cells, 1}, &r);
 	}
+	arena_done(&scratch);
 	free(cells);
 }
 

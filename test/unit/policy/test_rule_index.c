@@ -24,14 +24,16 @@ static int conjunct(char *to, size_t room) {
 	static const char *const texts[] = {"tenant.tier", "tenant.id", "request.domain",
 	                                    "request.host", "client.country"};
 	const char *slot = texts[below(5)];
-	switch (below(7)) {
+	switch (below(8)) {
 	case 0: return snprintf(to, room, "%s == '%s'", slot, word());
-	case 1:
-		return snprintf(to, room, "%s in ['%s', '%s', '%s']", slot, word(), word(), word());
+	case 1: return snprintf(to, room, "%s in ['%s', '%s', '%s']", slot, word(), word(), word());
 	case 2: return snprintf(to, room, "'%s' == %s", word(), slot);
 	case 3: return snprintf(to, room, "request.size == %u", below(3));
 	case 4: return snprintf(to, room, "request.write == %s", below(2) ? "true" : "false");
-	case 5: return snprintf(to, room, "%s.startsWith('%s')", slot, word());
+	case 5:
+		return snprintf(to, room, "%s%s", below(2) ? "!" : "",
+		                below(2) ? "request.write" : "request.forwarded");
+	case 6: return snprintf(to, room, "%s.startsWith('%s')", slot, word());
 	default: return snprintf(to, room, "request.headers['%s'] != '1'", word());
 	}
 }
@@ -85,6 +87,7 @@ static void the_same_rules_match(void **unused) {
 			struct decide_header header = {maybe(), SLICE_LIT("1")};
 			const struct decide_request r = {.tenant = (int)below(2),
 			                                 .write = below(2),
+			                                 .forwarded = below(2),
 			                                 .domain = maybe(),
 			                                 .host = maybe(),
 			                                 .body_bytes = below(3),
