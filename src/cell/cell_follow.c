@@ -144,6 +144,8 @@ static void records(struct cell *c, const struct frame *frame) {
 
 static void heartbeat(struct cell *c, const struct frame *frame) {
 	struct follow *f = &c->follow;
+	if (f->state == FOLLOW_OFFERED || f->state == FOLLOW_IMPORTING)
+		f->deadline_ns = c->now + EXPORT_NS;
 	if (f->state != FOLLOW_STREAMING) return;
 	f->deadline_ns = c->now + silence_ns(c);
 	if (frame->seq > f->leader_committed) f->leader_committed = frame->seq;

@@ -110,11 +110,18 @@ static void fall_behind(void) {
 	sim_run_for(sim, 3000ull * MS);
 	for (int i = 0; i < PUTS; i++) put_everywhere(i);
 	assert_int_equal(written, CELLS * PUTS);
-	node_start(1);
+}
+
+static void lose_disks(int i) {
+	for (int c = 0; c < CELLS; c++) {
+		memory_disk_free(nodes[i].disk[c]);
+		nodes[i].disk[c] = memory_disk_new((uint64_t)(500 + c));
+	}
 }
 
 static void all_catch_up_over_one_link(void **state) {
 	fall_behind();
+	node_start(1);
 	sim_run_for(sim, 5000ull * MS);
 	for (int c = 0; c < CELLS; c++) assert_int_equal(applied(1, c), applied(0, c));
 }
@@ -123,10 +130,21 @@ static void all_catch_up_over_one_link(void **state) {
 static void all_catch_up_over_a_slow_link(void **state) {
 	uint64_t before[CELLS];
 	fall_behind();
+	node_start(1);
 	for (int c = 0; c < CELLS; c++) before[c] = applied(1, c);
 	sim_run_for(sim, 15000ull * MS);
-	for (int c = 0; c < CELLS; c++) assert_in_range(applied(1, c), before[c] + PUTS / 5, before[c] + PUTS);
+	for (int c = 0; c < CELLS; c++)
+		assert_in_range(applied(1, c), before[c] + PUTS / 5, before[c] + PUTS);
 	sim_run_for(sim, 25000ull * MS);
+	for (int c = 0; c < CELLS; c++) assert_int_equal(applied(1, c), applied(0, c));
+}
+
+/* A cell's turn is longer in coming than a chunk is waited for. */
+static void all_take_snapshots_over_a_slow_link(void **state) {
+	fall_behind();
+	lose_disks(1);
+	node_start(1);
+	sim_run_for(sim, 85000ull * MS);
 	for (int c = 0; c < CELLS; c++) assert_int_equal(applied(1, c), applied(0, c));
 }
 
@@ -158,6 +176,10 @@ static int set_up_slow(void **state) {
 	return world_open(40ull * MS, 50ull * MS);
 }
 
+static int set_up_slower(void **state) {
+	return world_open(80ull * MS, 100ull * MS);
+}
+
 static int tear_down(void **state) {
 	for (int i = 0; i < NODES; i++) {
 		if (nodes[i].host) node_crash(i);
@@ -173,6 +195,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_catch_up_over_one_link, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_catch_up_over_a_slow_link, set_up_slow,
+	                                        tear_down),
+		cmocka_unit_test_setup_teardown(all_take_snapshots_over_a_slow_link, set_up_slower,
 	                                        tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
