@@ -63,7 +63,8 @@ struct host_cell_state {
 	uint64_t fresh_at_ns;    /* see cell_status */
 	uint64_t applied_epoch, applied_seq;
 	/* Every write acknowledged at this home is at or below: a read that must see them all waits
-	 * until its snapshot has reached it. */
+	 * until its snapshot has reached it. Here as at any copy, a snapshot beyond it has what may
+	 * still come to nothing, and must not be served. */
 	uint64_t committed_seq;
 	uint32_t lag_ms[CELL_REPLICAS_MAX]; /* in order of succession */
 };

@@ -23,10 +23,9 @@ bool entry_live(const struct request *r, const struct entry *e) {
 }
 
 /* The epoch too: between the snapshot and now another home may have come and gone. */
-static bool still_home(const struct request *r, const struct position *at) {
-	struct host_cell_state s;
-	host_cell_state(r->edge->options.host, r->cell, &s);
-	return s.is_home && s.epoch == at->epoch && io_now_ns(r->edge->io) < s.lease_until_ns;
+static bool still_home(const struct request *r, const struct host_cell_state *s,
+                       const struct position *at) {
+	return s->is_home && s->epoch == at->epoch && io_now_ns(r->edge->io) < s->lease_until_ns;
 }
 
 static void on_reached(struct io_post *post) {
@@ -67,11 +66,19 @@ static void wait_floor(struct request *r) {
 }
 
 bool read_holds(struct request *r, const struct position *at) {
+	struct host_cell_state s;
+	host_cell_state(r->edge->options.host, r->cell, &s);
 	if (at->seq < r->floor_seq) {
 		wait_floor(r);
 		return false;
 	}
-	if (r->consistency == CONSISTENCY_STRONG && !still_home(r, at)) {
+	/* Who is about to be home applies what it recovered before that is committed, for an empty
+	 * copy's sake: should it not become home after all, that may come to nothing. */
+	if (at->seq > s.committed_seq) {
+		forward_home(r);
+		return false;
+	}
+	if (r->consistency == CONSISTENCY_STRONG && !still_home(r, &s, at)) {
 		route_again(r, ERR_NOT_HOME,
 		            "this region lost its lease on the cell while it read");
 		return false;
