@@ -29,6 +29,7 @@ struct cell *cell_new(const struct cell_config *config, const struct store_info 
 	c->config = *config;
 	c->n = config->replica_count;
 	c->self = config->self;
+	c->overdue_ns = UINT64_MAX;
 	names_copy(c, config);
 	list_init(&c->appends);
 	list_init(&c->kept);
@@ -224,6 +225,7 @@ static void settle(struct cell *c) {
 	follow_go_on(c);
 	cell_apply_more(c);
 	cell_answer_committed(c);
+	cell_answer_overdue(c);
 }
 
 void cell_step(struct cell *c, const struct cell_event *event, uint64_t now_ns,

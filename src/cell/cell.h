@@ -60,7 +60,7 @@ struct proposal {
 	struct slice idem_key;
 	uint8_t fingerprint[32];
 	uint64_t idem_expires_ms;
-	uint64_t deadline_ns; /* not started after this: ERR_DEADLINE */
+	uint64_t deadline_ns; /* not started after this: ERR_DEADLINE; not waited for: ERR_OUTCOME_UNKNOWN */
 
 	/* out, valid in done */
 	enum err err;        /* ERR_OK; ERR_PRECONDITION, ERR_INVALID, ERR_IDEMPOTENCY: nothing happened;
@@ -91,9 +91,12 @@ struct cell_config {
 	size_t apply_bytes;          /* not applied yet: then no pause, 1 MiB */
 	size_t inflight_bytes;       /* proposed, not yet applied, 32 MiB: then ERR_OVERLOADED */
 	/* Current state of a key in the view; entry borrowed until the next call. ERR_OK/ERR_NOT_FOUND/…
-	 * The one thing that a step asks back: deterministic, no waiting. */
+	 * This and `room` are all that a step asks back: deterministic, no waiting. */
 	enum err (*lookup)(void *arg, struct slice key, struct entry *out);
-	void *lookup_arg;
+	/* Whether the link to replica, which all cells share, takes more records and chunks now.
+	 * NULL: always. Asked again after a while. */
+	bool (*room)(void *arg, int replica);
+	void *arg; /* of both */
 };
 
 /* --- events ------------------------------------------------------------------------ */

@@ -125,20 +125,45 @@ void cell_answer(struct cell *c, struct proposal *p, enum err err) {
 	proposals_push(&c->outbox, p);
 }
 
-/* All that wait for a seq beyond after_seq. A refusal that only waited to be sure of what
- * it had seen did nothing: it may be tried again. */
+void cell_wait(struct cell *c, struct proposal *p) {
+	if (p->deadline_ns && p->deadline_ns < c->overdue_ns) c->overdue_ns = p->deadline_ns;
+	proposals_push(&c->pending, p);
+}
+
+/* A refusal that only waited to be sure of what it had seen did nothing: it may be tried again. */
+static void answer_waiting(struct cell *c, struct proposal *p, enum err write_err) {
+	bool wrote = ticket_of(p)->verdict == ERR_OK && !p->replayed;
+	cell_answer(c, p, wrote || write_err != ERR_OUTCOME_UNKNOWN ? write_err : ERR_NOT_HOME);
+}
+
+/* Nobody waits for copies beyond the deadline: the write may still come to be. Deadlines that
+ * come one by one are kept a little late, together: each look goes over all that wait. */
+void cell_answer_overdue(struct cell *c) {
+	if (!c->pending.head) c->overdue_ns = UINT64_MAX;
+	cell_wake_at(c, c->overdue_ns);
+	if (c->now < c->overdue_ns) return;
+	struct proposals all = c->pending;
+	c->pending = (struct proposals){0};
+	c->overdue_ns = UINT64_MAX;
+	for (struct proposal *p; (p = proposals_pop(&all));) {
+		if (p->deadline_ns && c->now >= p->deadline_ns)
+			answer_waiting(c, p, ERR_OUTCOME_UNKNOWN);
+		else
+			cell_wait(c, p);
+	}
+	if (c->overdue_ns < c->now + OVERDUE_PAUSE_NS) c->overdue_ns = c->now + OVERDUE_PAUSE_NS;
+	cell_wake_at(c, c->overdue_ns);
+}
+
+/* All that wait for a seq beyond after_seq. */
 void cell_answer_all(struct cell *c, uint64_t after_seq, enum err write_err) {
 	struct proposals all = c->pending;
 	c->pending = (struct proposals){0};
 	for (struct proposal *p; (p = proposals_pop(&all));) {
-		struct ticket *t = ticket_of(p);
-		if (t->wait_seq <= after_seq) {
-			proposals_push(&c->pending, p);
-			continue;
-		}
-		bool wrote = t->verdict == ERR_OK && !p->replayed;
-		cell_answer(c, p,
-		            wrote || write_err != ERR_OUTCOME_UNKNOWN ? write_err : ERR_NOT_HOME);
+		if (ticket_of(p)->wait_seq <= after_seq)
+			cell_wait(c, p);
+		else
+			answer_waiting(c, p, write_err);
 	}
 }
 

@@ -177,6 +177,7 @@ void cell_apply_more(struct cell *c) {
 void cell_apply_done(struct cell *c, enum err err) {
 	ASSERT(c->applies > 0);
 	c->applies--;
+	c->view_full = err == ERR_NO_SPACE;
 	if (err == ERR_NO_SPACE) {
 		c->apply_retry_ns = c->now + SPACE_RETRY_NS;
 		cell_tell(c, LOG_WARN, "apply after seq %llu: %s",

@@ -9,10 +9,11 @@ void export_stop(struct cell *c, int replica) {
 	k->exporting = k->export_begun = k->export_asked = k->export_ended = false;
 }
 
-/* A snapshot makes an empty copy count again, so it must have all that the copy may ever
- * have acknowledged: everything committed, everything recovered at promotion. The latter is
- * applied for its sake before it is committed, for that may need this very copy; nobody
- * reads here before it is. */
+/* A snapshot makes an empty copy count again, so it must have all that the copy may ever have
+ * acknowledged: everything committed when it asked (nothing later can count on it before it has
+ * asked, and it is not waited for what comes later, or a busy cell would never give one),
+ * everything recovered at promotion. The latter is applied for its sake before it is committed,
+ * for that may need this very copy; nobody reads here before it is. */
 static bool complete(struct cell *c, const struct copy *k) {
 	if (k->pull) {
 		/* What this copy has is what the candidate will recover and apply. In an async cell it
@@ -20,10 +21,11 @@ static bool complete(struct cell *c, const struct copy *k) {
 		if (!c->config.sync) c->apply_floor = c->last.seq;
 		return c->config.sync || c->applied.seq >= c->last.seq;
 	}
-	uint64_t least = c->committed > c->recovered_seq ? c->committed : c->recovered_seq;
+	uint64_t least = k->need > c->recovered_seq ? k->need : c->recovered_seq;
 	/* One that is not empty: not less than it has. */
 	if (k->asked.seq && k->asked.seq < least) least = k->asked.seq;
 	if (c->applied.seq >= least) return true;
+	if (least > c->apply_wanted) c->apply_wanted = least;
 	c->apply_floor = least < c->recovered_seq ? least : c->recovered_seq;
 	return false;
 }
@@ -40,10 +42,10 @@ void export_begin(struct cell *c, int replica) {
 	cell_act(c, CELL_DO_EXPORT_BEGIN)->replica = replica;
 }
 
-static void more(struct cell *c, int replica) {
+void export_more(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
 	if (k->export_asked || k->export_ended) return;
-	if (k->chunks_sent - k->chunks_taken >= CHUNK_WINDOW) return;
+	if (k->chunks_sent - k->chunks_taken >= CHUNK_WINDOW || !cell_room(c, replica)) return;
 	k->export_asked = true;
 	struct cell_action *a = cell_act(c, CELL_DO_EXPORT_NEXT);
 	a->replica = replica;
@@ -89,7 +91,7 @@ void export_answer(struct cell *c, int replica, enum err err, const struct posit
 		f.seq = ++k->chunks_sent;
 		cell_send(c, replica, &f);
 	}
-	more(c, replica);
+	export_more(c, replica);
 }
 
 void export_taken(struct cell *c, int replica, const struct frame *f) {
@@ -97,5 +99,5 @@ void export_taken(struct cell *c, int replica, const struct frame *f) {
 	if (!k->exporting || f->epoch != k->epoch || f->seq > k->chunks_sent) return;
 	if (f->seq > k->chunks_taken) k->progress_ns = c->now;
 	if (f->seq > k->chunks_taken) k->chunks_taken = f->seq;
-	more(c, replica);
+	export_more(c, replica);
 }

@@ -37,7 +37,7 @@ static enum err look(struct cell *c, struct slice key, struct sight *out) {
 		expires_ms = p->expires_ms;
 	} else {
 		struct entry e = {0};
-		enum err err = c->config.lookup(c->config.lookup_arg, key, &e);
+		enum err err = c->config.lookup(c->config.arg, key, &e);
 		if (err == ERR_NOT_FOUND) return ERR_OK;
 		if (err) return err;
 		out->exists = true;
@@ -56,7 +56,7 @@ static enum err admit(const struct cell *c, const struct proposal *p) {
 	if (c->role == CELL_FENCED) return ERR_FENCED;
 	if (!cell_serving(c)) return ERR_NOT_HOME;
 	if (p->deadline_ns && c->now >= p->deadline_ns) return ERR_DEADLINE;
-	if (c->doomed) return ERR_NO_SPACE;
+	if (c->doomed || c->view_full) return ERR_NO_SPACE;
 	size_t gathered = c->gathering ? c->gathering->bytes.len : 0;
 	if (c->inflight_bytes + gathered >= c->config.inflight_bytes) return ERR_OVERLOADED;
 	int extra = p->idem_key.len ? 1 : 0;
@@ -212,5 +212,5 @@ void cell_propose(struct cell *c, struct proposal *p) {
 	struct ticket *t = ticket_of(p);
 	t->verdict = err;
 	t->wait_seq = c->tail.seq;
-	proposals_push(&c->pending, p);
+	cell_wait(c, p);
 }

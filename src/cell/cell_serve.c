@@ -46,6 +46,7 @@ void serve_ask(struct cell *c, int replica, const struct frame *f) {
 	k->pull = f->type == FRAME_PULL;
 	k->epoch = f->epoch;
 	k->asked = f->at;
+	k->need = c->committed;
 	k->number = f->seq;
 	k->guess = f->stamp != 0;
 	k->snapshot_wanted = f->flag;
@@ -193,7 +194,7 @@ static void stream_more(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
 	for (int i = 0; k->next_seq <= c->last.seq && !k->reading; i++) {
 		if (k->frame_count >= STREAM_FRAMES_MAX) return;
-		if (k->unacked_bytes >= c->config.window_bytes) return;
+		if (k->unacked_bytes >= c->config.window_bytes || !cell_room(c, replica)) return;
 		if (i == STREAM_FRAMES_PER_STEP) {
 			c->again = true;
 			return;
@@ -219,6 +220,7 @@ void serve_more(struct cell *c) {
 		if (!mine || k->reading) continue;
 		if (k->state == COPY_ASKED) copy_answer(c, r);
 		if (k->state == COPY_STREAMING) stream_more(c, r);
+		if (k->exporting && k->export_begun) export_more(c, r);
 		if (k->exporting && c->now - k->progress_ns >= EXPORT_NS) serve_stop(c, r);
 	}
 }

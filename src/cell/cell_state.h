@@ -42,6 +42,8 @@ enum {
 #define ASK_AGAIN_NS MS(300)   /* no answer to an ask, a seal, a pull */
 #define RETRY_NS MS(50)        /* refused for now */
 #define SPACE_RETRY_NS MS(250) /* disk full */
+#define ROOM_RETRY_NS MS(2)    /* the link to a copy is full */
+#define OVERDUE_PAUSE_NS MS(10) /* between two looks for whose deadline has passed */
 #define PLACE_RETRY_NS MS(100) /* coordination did not say how a put ended */
 #define HOLD_AFTER_NS MS(500)  /* sealing: then say what is missing */
 #define PATIENCE_NS MS(2000)   /* a promotion that takes longer may be taken over */
@@ -117,6 +119,7 @@ struct copy {
 	bool guess, snapshot_wanted, reading;
 	uint64_t epoch; /* of the frames to it */
 	struct position asked;
+	uint64_t need; /* an empty copy: what a snapshot must have, as of its ask */
 	uint64_t number;
 	uint64_t next_seq, durable_seq;
 	struct {
@@ -213,7 +216,9 @@ struct cell {
 	uint64_t committed, apply_sent, apply_floor, apply_retry_ns;
 	uint64_t apply_wanted, apply_pause_ns; /* until when the next step may be put off */
 	int applies;
+	bool view_full; /* the last apply found no room: reads here would miss what is acknowledged */
 	struct proposals pending, outbox;
+	uint64_t overdue_ns; /* when to look whose deadline has passed */
 	struct scratch *scratch; /* cell_propose.c */
 
 	/* coordination */
@@ -264,6 +269,12 @@ bool cell_epoch_end(const struct cell *c, uint64_t epoch, struct epoch_start *ou
 static inline void cell_wake_at(struct cell *c, uint64_t ns) {
 	if (ns > c->now && ns < c->wake_ns) c->wake_ns = ns;
 }
+/* May more of the log or of a snapshot be sent? Else again a little later. */
+static inline bool cell_room(struct cell *c, int replica) {
+	if (!c->config.room || c->config.room(c->config.arg, replica)) return true;
+	cell_wake_at(c, c->now + ROOM_RETRY_NS);
+	return false;
+}
 static inline bool cell_acting(const struct cell *c) {
 	return (c->role >= CELL_CLAIMING && c->role <= CELL_HOME) ||
 	       (c->role == CELL_HELD && c->claimed);
@@ -294,7 +305,9 @@ void cell_fence(struct cell *c, const char *what, enum err err);
 void cell_resign(struct cell *c, const char *why);
 void proposals_push(struct proposals *list, struct proposal *p);
 struct proposal *proposals_pop(struct proposals *list);
+void cell_wait(struct cell *c, struct proposal *p);
 void cell_answer(struct cell *c, struct proposal *p, enum err err);
+void cell_answer_overdue(struct cell *c);
 void cell_answer_all(struct cell *c, uint64_t after_seq, enum err write_err);
 void cell_outbox_drain(struct cell *c);
 
@@ -386,6 +399,7 @@ void reconcile_quarantine(struct cell *c, const struct position *keep);
 void reconcile_go_on(struct cell *c);
 
 /* --- cell_export.c --- */
+void export_more(struct cell *c, int replica);
 void export_begin(struct cell *c, int replica);
 void export_answer(struct cell *c, int replica, enum err err, const struct position *at,
                    struct slice bytes);

@@ -137,7 +137,8 @@ static struct cell *core_new(struct host_cell *c, const struct host_cell_options
 		.apply_bytes = APPLY_BYTES,
 		.inflight_bytes = INFLIGHT_BYTES,
 		.lookup = host_lookup,
-		.lookup_arg = c,
+		.room = host_room,
+		.arg = c,
 	};
 	struct store_info info;
 	c->store->ops->info(c->store, &info);
@@ -283,12 +284,12 @@ enum err host_new(struct io *io, const struct host_options *o, struct host **out
 void host_free(struct host *h) {
 	if (!h) return;
 	io_timer_free(h->timer);
-	host_sweep_free(h->sweep);
 	host_members_stop(h);
 	links_free(h->links);
 	if (h->coord) h->coord->ops->close(h->coord);
 	for (int i = 0; i < h->cell_count; i++) cell_stop(&h->cells[i]);
 	host_propose_end(h); /* last: the answered may free what they proposed */
+	host_sweep_free(h);
 	for (int i = 0; i < h->region_count; i++) free(h->regions[i]);
 	buf_done(&h->scratch);
 	free(h->regions);

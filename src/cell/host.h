@@ -74,7 +74,8 @@ struct store *host_store(const struct host *h, int cell);
 /* [any] Is (epoch, seq) in this copy's history? ERR_OK: applied here; ERR_TIMEOUT: not yet,
  * wait; ERR_DIVERGED: on a branch that was truncated. */
 enum err host_history_check(const struct host *h, int cell, uint64_t epoch, uint64_t seq);
-/* [any] Calls post (once) when `applied` reaches seq, the epoch changes, or deadline_ns passes. */
+/* [any] Calls post (once) when `applied` reaches seq, the epoch changes, this copy is fenced, or
+ * deadline_ns passes. */
 struct host_wait {
 	struct io_post post; /* its fn is the caller's; runs on reply_to's loop */
 	struct io *reply_to;

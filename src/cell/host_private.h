@@ -23,6 +23,8 @@ enum {
 	HOST_REQUESTS_MAX = 2 * CELL_ACTIONS_MAX, /* answers owed to a cell inside one feed */
 	HOST_OPS_KEPT = 16,                       /* idle store operations kept by a cell */
 	HOST_EPOCHS_MAX = 256,                    /* newest epochs shown to other threads */
+	HOST_BULK_BYTES = LINK_BACKLOG_BYTES / 4, /* on a link: no cell adds records or chunks */
+	HOST_REMOVALS_MAX = 64,                   /* cells in which what has expired is removed at once */
 	HOST_SCRATCH_KEEP_BYTES = 1 << 20,
 };
 static const uint64_t HOST_SWEEP_NS = 1000000000u;
@@ -77,6 +79,9 @@ struct host_wait_ticket {
 	uint64_t epoch; /* when it was asked */
 };
 
+struct host_sweep;   /* host_sweep.c */
+struct host_removal; /* likewise */
+
 /* --- the cell's shell ----------------------------------------------------------------- */
 
 /* One operation of the store; everything it was given lives here until it is done. */
@@ -127,6 +132,9 @@ struct host_cell {
 	uint64_t wait_seq, wait_until_ns; /* the least of any */
 
 	struct host_cell_state state; /* as shared */
+	struct host_removal *removal; /* host_sweep.c; NULL: none under way */
+	struct position swept;        /* the last one's record */
+
 	struct host_shared_state shared;
 	struct host_shared_history history;
 	struct epoch_start newest; /* of the history, as shared */
@@ -150,7 +158,6 @@ struct host_request {
 	enum cell_store_op op; /* REQUEST_FAILED */
 };
 
-struct host_sweep; /* host_sweep.c */
 struct host {
 	struct io *io;
 	char **regions;
@@ -198,6 +205,7 @@ struct host {
 void host_feed(struct host_cell *c, const struct cell_event *event);
 void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err);
 enum err host_lookup(void *arg, struct slice key, struct entry *out); /* for the core */
+bool host_room(void *arg, int replica);                               /* likewise */
 void host_ops_free(struct host_cell *c);
 int host_replica(const struct host_cell *c, int region); /* -1: holds no copy */
 
@@ -228,4 +236,4 @@ void host_waits_end(struct host_cell *c);
 
 /* --- host_sweep.c --- */
 MUST enum err host_sweep_start(struct host *h);
-void host_sweep_free(struct host_sweep *s);
+void host_sweep_free(struct host *h);

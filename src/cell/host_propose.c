@@ -91,13 +91,19 @@ void host_propose_init(struct host *h) {
 	h->inbox_post.fn = on_inbox;
 }
 
+/* Our own loop runs no more: what is posted to it would only be left lying in its queue, in
+ * memory that is about to go. */
+static void refuse_at_end(const struct host *h, struct host_ticket *t, enum err err) {
+	if (t->reply_to != h->io) refuse(proposal_of(t), err);
+}
+
 void host_propose_end(struct host *h) {
 	for (struct queue_node *node; (node = queue_pop(&h->inbox));)
-		refuse(proposal_of(CONTAINER_OF(node, struct host_ticket, in)), ERR_NOT_HOME);
+		refuse_at_end(h, CONTAINER_OF(node, struct host_ticket, in), ERR_NOT_HOME);
 	for (int i = 0; i < h->cell_count; i++) {
 		struct list *in_flight = &h->cells[i].in_flight;
 		for (struct list_node *node; (node = list_pop_front(in_flight));)
-			refuse(proposal_of(CONTAINER_OF(node, struct host_ticket, node)),
-			       ERR_OUTCOME_UNKNOWN);
+			refuse_at_end(h, CONTAINER_OF(node, struct host_ticket, node),
+			              ERR_OUTCOME_UNKNOWN);
 	}
 }

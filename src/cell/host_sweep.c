@@ -1,90 +1,149 @@
-/* Removes what has expired, at the home of each cell: a second's worth at a time, one cell
- * after the other. Each key is removed on condition that it is absent, which to the core one
- * that has expired is: one that was written anew meanwhile stays. */
+/* Removes what has expired, at the home of each cell: once a second, a part at a time, each cell by
+ * itself, so that one that waits for its copies keeps none of the others. Each key is removed on
+ * condition that it is absent, which to the core one that has expired is: one that was written
+ * anew meanwhile stays. A cell is looked at again only when its view has the last removal, or
+ * the same keys would be found and removed once more. */
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "cell/host_private.h"
 
-enum { SWEEP_MAX = 256, SWEEP_KEYS_BYTES = SWEEP_MAX * KEY_MAX_BYTES };
-static const uint64_t SWEEP_DEADLINE_NS = 1000000000u;
+enum { REMOVAL_KEYS = 256, REMOVAL_KEYS_BYTES = 2 * REMOVAL_KEYS * KEY_MAX_BYTES };
+static const uint64_t REMOVAL_DEADLINE_NS = 1000000000u;
+
+/* Of one cell, from the first key that is found until nothing is left, or it fails. */
+struct host_removal {
+	struct host_cell *cell;
+	struct proposal proposal;
+	struct host_wait wait;
+	struct condition conditions[REMOVAL_KEYS];
+	struct op ops[REMOVAL_KEYS];
+	int count;
+	bool full; /* there may be more */
+	struct arena keys;
+};
 
 struct host_sweep {
 	struct host *host;
 	struct io_timer *timer;
-	int cell; /* under way */
-	struct proposal proposal;
-	struct condition conditions[SWEEP_MAX];
-	struct op ops[SWEEP_MAX];
-	int count;
-	bool full;       /* there may be more */
-	struct buf keys; /* reserved in full: its bytes do not move */
+	int next, left; /* cell; so many are still to be looked at in this round */
+	int removals;   /* under way */
 };
 
-static void next_cell(struct host_sweep *s);
+static void sweep_on(struct host_sweep *s);
+static void on_applied(struct io_post *post);
 
-/* --- gathering ---------------------------------------------------------------------------- */
+/* --- one removal ---------------------------------------------------------------------------- */
+
+static struct host_removal *removal_new(struct host_cell *c) {
+	struct host_removal *r = calloc(1, sizeof *r);
+	if (!r) return NULL;
+	r->cell = c;
+	r->wait.post.fn = on_applied;
+	r->wait.reply_to = c->host->io;
+	arena_init(&r->keys, REMOVAL_KEYS_BYTES);
+	c->removal = r;
+	c->host->sweep->removals++;
+	return r;
+}
+
+static void removal_free(struct host_removal *r) {
+	if (!r) return;
+	r->cell->removal = NULL;
+	r->cell->host->sweep->removals--;
+	arena_done(&r->keys);
+	free(r);
+}
+
+static void removal_end(struct host_removal *r) {
+	struct host_sweep *s = r->cell->host->sweep;
+	removal_free(r);
+	sweep_on(s);
+}
 
 static void on_expired(void *arg, struct slice key) {
-	struct host_sweep *s = arg;
-	if (s->count == SWEEP_MAX) return;
-	const uint8_t *at = s->keys.mem + s->keys.start + s->keys.len;
-	if (buf_append_slice(&s->keys, key) != ERR_OK) return;
-	struct slice kept = slice_of(at, key.len);
-	s->conditions[s->count] = (struct condition){.kind = CONDITION_ABSENT, .key = kept};
-	s->ops[s->count++] = (struct op){.type = OP_DELETE, .key = kept};
+	struct host_cell *c = arg;
+	struct host_removal *r = c->removal ? c->removal : removal_new(c);
+	if (!r || r->count == REMOVAL_KEYS) return;
+	struct slice kept = arena_copy(&r->keys, key);
+	if (!kept.ptr) return;
+	r->conditions[r->count] = (struct condition){.kind = CONDITION_ABSENT, .key = kept};
+	r->ops[r->count++] = (struct op){.type = OP_DELETE, .key = kept};
 }
 
-static void gather(struct host_sweep *s, struct host_cell *c) {
-	s->count = 0;
-	buf_reset(&s->keys);
-	enum err err = c->store->ops->expired(c->reader, io_wall_ms(s->host->io), SWEEP_MAX,
-	                                      on_expired, s);
-	if (err != ERR_OK) s->count = 0; /* the view is being replaced: next time */
-	s->full = s->count == SWEEP_MAX;
+static void drop(struct host_removal *r, int index) {
+	r->count--;
+	r->conditions[index] = r->conditions[r->count];
+	r->ops[index] = r->ops[r->count];
 }
 
-/* --- removing ------------------------------------------------------------------------------ */
+static void on_removed(struct proposal *p);
 
-static void remove_all(struct host_sweep *s);
+static void propose(struct host_removal *r) {
+	struct host *h = r->cell->host;
+	r->proposal = (struct proposal){
+		.conditions = r->conditions,
+		.condition_count = r->count,
+		.ops = r->ops,
+		.op_count = r->count,
+		.deadline_ns = io_now_ns(h->io) + REMOVAL_DEADLINE_NS,
+		.done = on_removed,
+	};
+	host_propose(h, r->cell->index, &r->proposal, h->io);
+}
 
-static void drop(struct host_sweep *s, int index) {
-	s->count--;
-	s->conditions[index] = s->conditions[s->count];
-	s->ops[index] = s->ops[s->count];
+/* Whether the view lacks a removal that may have been written in this epoch. */
+static bool is_behind(const struct host_cell *c) {
+	return c->swept.epoch == c->state.epoch && c->state.applied_seq < c->swept.seq;
+}
+
+/* Finds what has expired and proposes to remove it. False: there is nothing. */
+static bool look(struct host_cell *c) {
+	struct host *h = c->host;
+	if (!c->store || !c->state.is_home || is_behind(c)) return false;
+	if (c->removal) {
+		c->removal->count = 0;
+		arena_reset(&c->removal->keys);
+	}
+	enum err err =
+		c->store->ops->expired(c->reader, io_wall_ms(h->io), REMOVAL_KEYS, on_expired, c);
+	/* On an error the view is being replaced: next time. */
+	if (err != ERR_OK || !c->removal || !c->removal->count) return false;
+	c->removal->full = c->removal->count == REMOVAL_KEYS;
+	propose(c->removal);
+	return true;
 }
 
 static void on_removed(struct proposal *p) {
-	struct host_sweep *s = CONTAINER_OF(p, struct host_sweep, proposal);
-	if (p->err == ERR_PRECONDITION && p->failed_condition >= 0 &&
-	    p->failed_condition < s->count) {
-		drop(s, p->failed_condition); /* alive again: go on without it */
-		if (s->count) return remove_all(s);
+	struct host_removal *r = CONTAINER_OF(p, struct host_removal, proposal);
+	if (p->err == ERR_PRECONDITION && p->failed_condition >= 0) {
+		drop(r, p->failed_condition); /* alive again: go on without it */
+		if (r->count) return propose(r);
 	}
-	if (p->err == ERR_OK && s->full) s->cell--; /* the same one again */
-	next_cell(s);
+	if (p->err == ERR_OK || p->err == ERR_OUTCOME_UNKNOWN)
+		r->cell->swept = (struct position){.epoch = p->epoch, .seq = p->seq};
+	if (p->err != ERR_OK || !r->full) return removal_end(r);
+	r->wait.seq = p->seq;
+	r->wait.deadline_ns = io_now_ns(r->cell->host->io) + REMOVAL_DEADLINE_NS;
+	host_wait_applied(r->cell->host, r->cell->index, &r->wait);
 }
 
-static void remove_all(struct host_sweep *s) {
-	s->proposal = (struct proposal){
-		.conditions = s->conditions,
-		.condition_count = s->count,
-		.ops = s->ops,
-		.op_count = s->count,
-		.deadline_ns = io_now_ns(s->host->io) + SWEEP_DEADLINE_NS,
-		.done = on_removed,
-	};
-	host_propose(s->host, s->cell, &s->proposal, s->host->io);
+static void on_applied(struct io_post *post) {
+	struct host_removal *r =
+		CONTAINER_OF(CONTAINER_OF(post, struct host_wait, post), struct host_removal, wait);
+	if (!look(r->cell)) removal_end(r);
 }
 
-static void next_cell(struct host_sweep *s) {
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static void sweep_on(struct host_sweep *s) {
 	struct host *h = s->host;
-	while (++s->cell < h->cell_count) {
-		struct host_cell *c = &h->cells[s->cell];
-		if (!c->store || !c->state.is_home) continue;
-		gather(s, c);
-		if (s->count) return remove_all(s);
+	for (; s->left && s->removals < HOST_REMOVALS_MAX; s->left--) {
+		struct host_cell *c = &h->cells[s->next];
+		s->next = (s->next + 1) % h->cell_count;
+		if (c->removal) continue;
+		if (!look(c)) removal_free(c->removal);
 	}
-	io_timer_start(s->timer, HOST_SWEEP_NS);
 }
 
 /* What one large value or snapshot needed is not kept. Nothing borrows it between two events. */
@@ -99,8 +158,9 @@ static void on_timer(void *arg) {
 	struct host *h = s->host;
 	give_back(&h->scratch);
 	for (int i = 0; i < h->cell_count; i++) give_back(&h->cells[i].looked_up);
-	s->cell = -1;
-	next_cell(s);
+	io_timer_start(s->timer, HOST_SWEEP_NS);
+	s->left = h->cell_count;
+	sweep_on(s);
 }
 
 /* --- start and stop --------------------------------------------------------------------------- */
@@ -110,18 +170,15 @@ enum err host_sweep_start(struct host *h) {
 	if (!s) return ERR_NO_MEMORY;
 	h->sweep = s;
 	s->host = h;
-	uint8_t *unused;
-	buf_init(&s->keys, SWEEP_KEYS_BYTES);
-	enum err err = buf_reserve(&s->keys, SWEEP_KEYS_BYTES, &unused);
 	s->timer = io_timer_new(h->io, on_timer, s);
-	if (err != ERR_OK || !s->timer) return ERR_NO_MEMORY;
+	if (!s->timer) return ERR_NO_MEMORY;
 	io_timer_start(s->timer, HOST_SWEEP_NS);
 	return ERR_OK;
 }
 
-void host_sweep_free(struct host_sweep *s) {
-	if (!s) return;
-	io_timer_free(s->timer);
-	buf_done(&s->keys);
-	free(s);
+void host_sweep_free(struct host *h) {
+	if (!h->sweep) return;
+	for (int i = 0; i < h->cell_count; i++) removal_free(h->cells[i].removal);
+	io_timer_free(h->sweep->timer);
+	free(h->sweep);
 }

@@ -16,9 +16,10 @@ static void fire(struct host_wait *w) {
 	io_post(w->reply_to, &w->post);
 }
 
+/* A fenced copy applies nothing any more. */
 static bool is_over(const struct host_cell *c, const struct host_wait *w, uint64_t epoch,
                     uint64_t now_ns) {
-	return c->state.applied_seq >= w->seq || c->state.epoch != epoch ||
+	return c->state.applied_seq >= w->seq || c->state.epoch != epoch || c->state.fenced ||
 	       now_ns >= w->deadline_ns;
 }
 
@@ -50,13 +51,13 @@ void host_wait_applied(struct host *h, int cell, struct host_wait *w) {
 	io_post(h->io, &t->post);
 }
 
-static void sweep(struct host_cell *c, bool all) {
+static void sweep(struct host_cell *c) {
 	uint64_t now_ns = io_now_ns(c->host->io);
 	c->wait_seq = c->wait_until_ns = UINT64_MAX;
 	LIST_EACH (&c->waits, node) {
 		struct host_wait_ticket *t = CONTAINER_OF(node, struct host_wait_ticket, node);
 		struct host_wait *w = wait_of(t);
-		if (all || is_over(c, w, t->epoch, now_ns)) {
+		if (is_over(c, w, t->epoch, now_ns)) {
 			list_remove(&c->waits, node);
 			fire(w);
 		} else {
@@ -71,12 +72,16 @@ void host_waits_check(struct host_cell *c) {
 		CONTAINER_OF(list_first(&c->waits), struct host_wait_ticket, node);
 	/* All waits are of one epoch: a change of it fires every one. */
 	if (c->state.applied_seq >= c->wait_seq || c->state.epoch != first->epoch ||
-	    io_now_ns(c->host->io) >= c->wait_until_ns)
-		sweep(c, false);
+	    c->state.fenced || io_now_ns(c->host->io) >= c->wait_until_ns)
+		sweep(c);
 }
 
 void host_waits_end(struct host_cell *c) {
-	sweep(c, true);
+	for (struct list_node *node; (node = list_pop_front(&c->waits));) {
+		struct host_wait *w = wait_of(CONTAINER_OF(node, struct host_wait_ticket, node));
+		/* Our own loop runs no more. */
+		if (w->reply_to != c->host->io) fire(w);
+	}
 }
 
 /* --- status ------------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@
 #include "cell/frame.h"
 #include "io/io.h"
 
+enum { LINK_BACKLOG_BYTES = 64 << 20 }; /* unsent to one peer: then the link is closed */
+
 struct links;
 struct links_options {
 	const char *cluster;
@@ -41,6 +43,6 @@ void links_send(struct links *l, int region, const struct frame *frame);
  * calls it at the end of each turn of the loop. */
 void links_flush(struct links *l);
 bool links_up(const struct links *l, int region);
-size_t links_pending(const struct links *l, int region);
+size_t links_pending(const struct links *l, int region); /* bytes queued and unsent */
 void links_refuse(struct links *l, int region, const char *why); /* closes; counted, logged */
 void links_free(struct links *l);

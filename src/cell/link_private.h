@@ -7,7 +7,6 @@
 #include "cell/link.h"
 
 enum {
-	LINK_BACKLOG_BYTES = 64 << 20,    /* unsent to one peer: then it is closed */
 	LINK_HELLO_MAX_BYTES = 256 << 10, /* all that is held of a peer that has proved nothing */
 	LINK_STRANGERS_MAX = 32,          /* accepted and not yet proved; the oldest gives way */
 	LINK_KEEP_BYTES = 256 << 10,      /* what an idle link's buffers may keep */

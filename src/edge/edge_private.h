@@ -32,7 +32,8 @@ struct request {
 	struct slice domain, key; /* decoded */
 	struct slice full_key;    /* tenant NUL domain NUL key */
 	bool write;
-	bool repeatable; /* doing it twice is as good as once: safe after an unknown outcome */
+	bool repeatable; /* reads, and writes with a key: safe after an unknown outcome */
+	struct slice hop_key; /* the key this edge gave it, when it passed it on; empty: none */
 	bool unknown;    /* an attempt at this write may have happened: nobody may deny it later */
 	bool forwarded;  /* came from another region's edge */
 	bool proven;     /* and that edge is one of ours: it obeyed the rules already */
@@ -186,6 +187,7 @@ MUST enum err scan_read(struct request *r, struct fault *fault);
 void write_serve(struct request *r);
 void write_propose(struct request *r); /* what request or tx prepared in r->proposal */
 MUST enum err write_idempotency(struct request *r, struct fault *fault);
+bool write_key_make(struct request *r); /* false: no memory */
 void tx_serve(struct request *r);
 MUST enum err tx_read(struct request *r, struct fault *fault);
 void tx_respond(struct request *r);

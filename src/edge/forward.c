@@ -101,7 +101,8 @@ static bool passes(enum http_field id) {
 /* Made once; a later attempt sends the same. */
 static bool call_fields(struct request *r) {
 	if (r->call_fields) return true;
-	int most = r->head->header_count + 2;
+	int most = r->head->header_count + 3;
+	if (r->write && !r->proposal.idem_key.len && !write_key_make(r)) return false;
 	struct http_header *fields =
 		arena_alloc(http_exchange_arena(r->x), (size_t)most * sizeof(*fields));
 	if (!fields) return false;
@@ -110,6 +111,8 @@ static bool call_fields(struct request *r) {
 		if (passes(h->id) && http1_header_forwards(r->head, h))
 			fields[r->call_field_count++] = *h;
 	}
+	if (r->hop_key.len)
+		fields[r->call_field_count++] = http_field("Idempotency-Key", r->hop_key);
 	fields[r->call_field_count++] = http_field("Holdfast-Forwarded", slice_str(r->edge->hop));
 	fields[r->call_field_count++] =
 		http_field("Holdfast-Consistency", hop_consistency(r, r->call_consistency));

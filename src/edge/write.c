@@ -1,12 +1,15 @@
 /* PUT and DELETE of one key, and what all writes share: idempotency, proposing, and what
  * an outcome means for the client. */
+#include "base/bytes.h"
 #include "base/hash.h"
 #include "edge/edge_private.h"
 
 #include <stdio.h>
 
 static const uint64_t IDEMPOTENCY_MS = 24ull * 3600 * 1000;
-enum { IDEMPOTENCY_KEY_MAX = 128 };
+static const uint64_t HOP_KEY_MS = 120000; /* longer than any edge repeats a request */
+enum { IDEMPOTENCY_KEY_MAX = 128, HOP_KEY_BYTES = 16 };
+#define HOP_KEY "hop-"
 
 /* What must be equal for two requests with one key to be the same request. */
 static void fingerprint(struct request *r, uint8_t out[SHA256_BYTES]) {
@@ -26,23 +29,41 @@ static void fingerprint(struct request *r, uint8_t out[SHA256_BYTES]) {
 	sha256(parts, sizeof(parts) / sizeof(parts[0]), out);
 }
 
+static enum err key_take(struct request *r, struct slice key, uint64_t keep_ms,
+                         struct fault *fault) {
+	enum err e = request_full_key(r, slice_of(NULL, 0), key, &r->proposal.idem_key, fault);
+	if (e) return e;
+	fingerprint(r, r->proposal.fingerprint);
+	r->proposal.idem_expires_ms = io_wall_ms(r->edge->io) + keep_ms;
+	r->repeatable = true;
+	return ERR_OK;
+}
+
+/* Without a key nothing that may have happened is done again, though PUT and DELETE are idempotent
+ * (RFC 9110 9.2.2): the second time would undo what others wrote and were told in between. */
 enum err write_idempotency(struct request *r, struct fault *fault) {
 	struct slice key = http1_header(r->head, FIELD_IDEMPOTENCY_KEY);
-	bool conditional = http1_header(r->head, FIELD_IF_MATCH).len ||
-	                   http1_header(r->head, FIELD_IF_NONE_MATCH).len;
-	/* PUT and DELETE are idempotent by themselves (RFC 9110 9.2.2), but with a condition the
-	 * second try would be told that the first one had changed the key. */
-	r->repeatable = r->serve == write_serve && !conditional;
+	r->repeatable = false;
 	if (key.len == 0) return ERR_OK;
 	if (key.len > IDEMPOTENCY_KEY_MAX)
 		return fault_set(fault, ERR_INVALID, "Idempotency-Key is longer than %d bytes",
 		                 IDEMPOTENCY_KEY_MAX);
-	enum err e = request_full_key(r, slice_of(NULL, 0), key, &r->proposal.idem_key, fault);
-	if (e) return e;
-	fingerprint(r, r->proposal.fingerprint);
-	r->proposal.idem_expires_ms = io_wall_ms(r->edge->io) + IDEMPOTENCY_MS;
-	r->repeatable = true;
-	return ERR_OK;
+	bool of_edge = r->proven && slice_starts(key, SLICE_LIT(HOP_KEY));
+	return key_take(r, key, of_edge ? HOP_KEY_MS : IDEMPOTENCY_MS, fault);
+}
+
+/* What leaves this edge may be answered by nobody, and is then sent again, maybe to another home,
+ * or done here: a key of our own makes it one write. */
+bool write_key_make(struct request *r) {
+	struct fault unused;
+	uint8_t id[HOP_KEY_BYTES];
+	char text[sizeof HOP_KEY + (HOP_KEY_BYTES * 4 + 2) / 3] = HOP_KEY;
+	io_random(r->edge->io, id, sizeof id);
+	base64url_encode(slice_of(id, sizeof id), text + sizeof HOP_KEY - 1);
+	char *key = arena_strdup(http_exchange_arena(r->x), slice_str(text));
+	if (!key) return false;
+	r->hop_key = slice_str(key);
+	return key_take(r, r->hop_key, HOP_KEY_MS, &unused) == ERR_OK;
 }
 
 static void precondition_problem(struct request *r) {

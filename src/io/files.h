@@ -48,7 +48,8 @@ struct files_ops {
 struct files *files_posix(void); /* static, any thread */
 
 /* Replaces a small file so that a crash leaves the old or the new content whole:
- * PATH.tmp, write, sync, rename, sync of the directory. */
+ * PATH.tmp, write, sync, rename, sync of the directory. ERR_NO_SPACE: the old one, whole. ERR_IO
+ * may also mean that the new one is there but not durable. */
 MUST enum err files_replace(struct files *fs, const char *path, struct slice content);
 /* Reads a whole small file; ERR_TOO_LARGE over out's max. */
 struct buf;

@@ -38,7 +38,8 @@ enum err files_replace(struct files *fs, const char *path, struct slice content)
 		IGNORE(fs->ops->unlink(fs, tmp)); /* the first error is the one to tell */
 		return err;
 	}
-	return sync_parent(fs, path);
+	/* The new content is there, maybe not for good: no room is no longer "nothing happened". */
+	return sync_parent(fs, path) == ERR_OK ? ERR_OK : ERR_IO;
 }
 
 enum err files_read_all(struct files *fs, const char *path, struct buf *out) {

@@ -204,7 +204,7 @@ void node_start(struct world *w, int node) {
 		.apply_bytes = 4096,
 		.inflight_bytes = 1 << 20,
 		.lookup = disk_lookup,
-		.lookup_arg = &n->disk,
+		.arg = &n->disk,
 	};
 	n->running = true;
 	n->life++;

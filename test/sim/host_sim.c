@@ -221,6 +221,124 @@ static void whatever_happens(void **state) {
 	}
 }
 
+/* --- what waits ------------------------------------------------------------------------------------ */
+
+static uint64_t last_seq(int node, int cell) {
+	struct store_info info;
+	w.node[node].store[cell]->ops->info(w.node[node].store[cell], &info);
+	return info.last.seq;
+}
+
+static void cut_off(int node) {
+	for (int other = 0; other < NODES; other++) {
+		if (other == node) continue;
+		sim_cut(w.sim, regions[node], regions[other], true);
+		sim_cut(w.sim, regions[other], regions[node], true);
+	}
+}
+
+static void put_expiring(int home, int cell, int count, uint64_t in_ms) {
+	for (int i = 0; i < count; i++) {
+		put(home, cell)->op.expires_ms = io_wall_ms(w.node[home].io) + in_ms;
+		if (i % 16 == 0) run_ms(1);
+	}
+}
+
+static void a_write_that_waits_for_copies_is_told_at_its_deadline(void **state) {
+	int home = wait_home(SYNC, 5000);
+	run_ms(1000);
+	cut_off(home);
+	struct write *x = put(home, SYNC);
+	x->p.deadline_ns = sim_now_ns(w.sim) + 300ull * MS;
+	run_ms(290);
+	assert_int_equal(x->outcome, WRITE_OPEN);
+	run_ms(50);
+	assert_int_equal(x->p.err, ERR_OUTCOME_UNKNOWN);
+}
+
+static void what_expired_is_removed_once(void **state) {
+	enum { KEYS = 1280 };
+	int home = wait_home(ASYNC, 5000);
+	run_ms(1000);
+	put_expiring(home, ASYNC, KEYS, 2000);
+	run_ms(500);
+	uint64_t before = last_seq(home, ASYNC);
+	run_ms(6000);
+	assert_in_range(last_seq(home, ASYNC) - before, KEYS / 256, KEYS / 256 + 1);
+}
+
+static void a_sweep_in_flight_does_not_outlive_its_host(void **state) {
+	int home = wait_home(SYNC, 5000);
+	run_ms(1000);
+	put_expiring(home, SYNC, 10, 300);
+	run_ms(50);
+	cut_off(home);
+	run_ms(1500);
+	node_crash(home, false);
+}
+
+static void a_cell_that_waits_for_copies_stops_no_sweep(void **state) {
+	run_ms(3000);
+	node_crash(wait_home(SYNC, 5000), true);
+	int home = wait_home(SYNC, 5000);
+	assert_int_equal(home_of(ASYNC), home);
+	run_ms(1000);
+	put_expiring(home, SYNC, 5, 300);
+	run_ms(50);
+	cut_off(home);
+	uint64_t sync_before = last_seq(home, SYNC);
+	run_ms(3000);
+	put_expiring(home, ASYNC, 5, 300);
+	run_ms(50);
+	uint64_t async_before = last_seq(home, ASYNC);
+	run_ms(3000);
+	assert_int_equal(last_seq(home, ASYNC), async_before + 1);
+	/* Nor does it fill the log of the one that waits. */
+	run_ms(10000);
+	assert_int_equal(last_seq(home, SYNC), sync_before + 1);
+}
+
+static int fired;
+
+static void on_fired(struct io_post *post) {
+	fired++;
+}
+
+static void who_waits_at_a_copy_that_is_fenced_is_told_at_once(void **state) {
+	int home = wait_home(ASYNC, 5000);
+	run_ms(1000);
+	memory_disk_fail(w.node[home].disk[ASYNC], MEMORY_APPLY, 1, ERR_IO, false);
+	node_cut(home, true); /* or another epoch would end the waits */
+	put(home, ASYNC);
+	fired = 0;
+	struct host_wait waits[2];
+	for (int i = 0; i < 2; i++) {
+		waits[i] = (struct host_wait){.post.fn = on_fired,
+		                              .reply_to = w.node[home].io,
+		                              .seq = last_seq(home, ASYNC) + 1,
+		                              .deadline_ns = UINT64_MAX};
+		host_wait_applied(w.node[home].host, ASYNC, &waits[i]);
+		run_ms(50);
+		assert_int_equal(fired, i + 1);
+	}
+}
+
+static void a_view_without_room_takes_no_writes(void **state) {
+	int home = wait_home(ASYNC, 5000);
+	run_ms(1000);
+	memory_disk_fail(w.node[home].disk[ASYNC], MEMORY_APPLY, 1, ERR_NO_SPACE, true);
+	put_many(home, ASYNC, 100);
+	run_ms(1000);
+	struct write *late = put(home, ASYNC);
+	run_ms(100);
+	assert_int_equal(late->p.err, ERR_NO_SPACE);
+	memory_disk_fail(w.node[home].disk[ASYNC], MEMORY_APPLY, 0, ERR_OK, false);
+	run_ms(1000);
+	late = put(home, ASYNC);
+	run_ms(100);
+	assert_int_equal(late->p.err, ERR_OK);
+}
+
 int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
@@ -230,6 +348,12 @@ int main(int argc, char **argv) {
 		TEST(proof_of_death_needs_no_lease),
 		TEST(what_an_async_home_had_alone_is_quarantined),
 		TEST(a_home_that_is_cut_off_stops_and_rejoins),
+		TEST(a_write_that_waits_for_copies_is_told_at_its_deadline),
+		TEST(what_expired_is_removed_once),
+		TEST(a_sweep_in_flight_does_not_outlive_its_host),
+		TEST(a_cell_that_waits_for_copies_stops_no_sweep),
+		TEST(who_waits_at_a_copy_that_is_fenced_is_told_at_once),
+		TEST(a_view_without_room_takes_no_writes),
 		cmocka_unit_test(whatever_happens),
 	};
 	static char loud[] = "loud";

@@ -208,7 +208,7 @@ void lone_open(struct lone *l, int replicas, int self, bool sync, int copies) {
 	                                   .apply_bytes = 4096,
 	                                   .inflight_bytes = 1 << 20,
 	                                   .lookup = lookup,
-	                                   .lookup_arg = l};
+	                                   .arg = l};
 	l->core = cell_new(&config, &l->info);
 	assert_non_null(l->core);
 }

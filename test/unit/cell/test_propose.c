@@ -340,6 +340,63 @@ static void a_full_step_of_the_view_does_not_wait(void **state) {
 	assert_int_equal(s.applied.seq, s.committed);
 }
 
+/* It is given what was committed when it asked; what comes meanwhile follows in the stream. */
+static void an_empty_copy_gets_its_snapshot_from_a_busy_cell(void **state) {
+	lone_close(l);
+	l->apply_pause_ns = MS(50);
+	lone_open(l, 3, 0, false, 1);
+	lone_home(l);
+	struct cell_status s;
+	struct op ops[2] = {put("k", "1"), put("k", "2")};
+	struct proposal p[2] = {{.ops = &ops[0], .op_count = 1}, {.ops = &ops[1], .op_count = 1}};
+	assert_int_equal(put_now("k", "0", NULL), ERR_OK);
+	lone_event(l, (struct cell_event){.type = CELL_EV_LINK, .replica = 1, .up = true});
+	l->hold = true;
+	lone_propose(l, &p[0]);
+	lone_flush(l);
+	lone_write(l, ERR_OK);
+	cell_status(l->core, l->now_ns, &s);
+	const struct frame ask = {.type = FRAME_ASK, .epoch = s.epoch, .seq = 1};
+	lone_event(l, (struct cell_event){.type = CELL_EV_FRAME, .replica = 1, .frame = &ask});
+	assert_int_equal(l->apply_count, 1); /* now, not after the pause */
+	lone_propose(l, &p[1]);
+	lone_flush(l);
+	lone_write(l, ERR_OK);
+	lone_apply(l, ERR_OK);
+	cell_status(l->core, l->now_ns, &s);
+	assert_true(s.applied.seq < s.committed);
+	assert_non_null(lone_said(l, CELL_DO_EXPORT_BEGIN));
+	l->hold = false;
+	lone_store(l);
+}
+
+/* Looking for them goes over all that wait: not once for each of them. */
+static void deadlines_that_come_one_by_one_are_kept_together(void **state) {
+	enum { WRITES = 64 };
+	lone_close(l);
+	lone_open(l, 1, 0, false, 1);
+	lone_home(l);
+	l->hold = true;
+	struct op op = put("k", "1");
+	struct proposal p[WRITES];
+	for (int i = 0; i < WRITES; i++) {
+		p[i] = (struct proposal){
+			.ops = &op, .op_count = 1, .deadline_ns = l->now_ns + MS(50) + MS(1) * i};
+		lone_propose(l, &p[i]);
+	}
+	lone_flush(l);
+	int looks = 0;
+	for (int before = 0; l->reply_count < WRITES; looks += l->reply_count > before) {
+		before = l->reply_count;
+		lone_lease(l, 1, MS(600));
+		lone_tick(l, MS(1));
+	}
+	for (int i = 0; i < WRITES; i++) assert_int_equal(p[i].err, ERR_OUTCOME_UNKNOWN);
+	assert_in_range(looks, 5, 8);
+	l->hold = false;
+	lone_store(l);
+}
+
 static void a_lease_that_ends_in_between_leaves_the_outcome_open(void **state) {
 	struct op op = put("k", "1");
 	struct proposal p = {.ops = &op, .op_count = 1}, after = {.ops = &op, .op_count = 1};
@@ -400,6 +457,8 @@ int main(void) {
 		TEST(an_apply_without_room_is_tried_again),
 		TEST(the_view_pauses_until_somebody_waits),
 		TEST(a_full_step_of_the_view_does_not_wait),
+		TEST(an_empty_copy_gets_its_snapshot_from_a_busy_cell),
+		TEST(deadlines_that_come_one_by_one_are_kept_together),
 		TEST(a_lease_that_ends_in_between_leaves_the_outcome_open),
 		TEST(a_deposed_home_tells_apart_what_it_had_begun),
 	};

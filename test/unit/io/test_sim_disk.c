@@ -184,6 +184,25 @@ static void replacing_is_atomic_at_every_point(void **state) {
 	assert_true(olds > 20 && news > 20);
 }
 
+/* Once the new name is there, no room is no longer "nothing happened": who goes on with the old
+ * content would lose what comes after it. */
+static void replacing_says_no_space_only_of_the_old(void **state) {
+	struct files *fs = disk_with_dir(1);
+	struct buf out;
+	buf_init(&out, 100);
+	assert_int_equal(files_replace(fs, "/d/f", SLICE_LIT("old")), ERR_OK);
+	for (uint64_t sync = 1; sync <= 2; sync++) { /* of the file, of the directory */
+		sim_disk_fail(fs, SIM_SYNC, sync, ERR_NO_SPACE, false);
+		enum err err = files_replace(fs, "/d/f", SLICE_LIT("new"));
+		assert_int_equal(err, sync == 1 ? ERR_NO_SPACE : ERR_IO);
+		buf_reset(&out);
+		assert_int_equal(files_read_all(fs, "/d/f", &out), ERR_OK);
+		assert_true(slice_is(buf_slice(&out), sync == 1 ? "old" : "new"));
+	}
+	buf_done(&out);
+	sim_disk_free(fs);
+}
+
 /* --- faults ------------------------------------------------------------------------- */
 
 static void faults_count_down(void **state) {
@@ -273,6 +292,7 @@ int main(void) {
 		cmocka_unit_test(synced_names_stay),
 		cmocka_unit_test(a_crash_alone_loses_nothing),
 		cmocka_unit_test(replacing_is_atomic_at_every_point),
+		cmocka_unit_test(replacing_says_no_space_only_of_the_old),
 		cmocka_unit_test(faults_count_down),
 		cmocka_unit_test(a_failed_sync_is_not_repaired_by_the_next),
 		cmocka_unit_test(a_full_disk_refuses_and_recovers),

@@ -59,6 +59,68 @@ static void full_and_back(struct rig *g, void (*make_room)(struct rig *g)) {
 	history_done(&h);
 }
 
+/* --- no room after the deed --------------------------------------------------------------------- */
+
+static void acknowledge(struct rig *g, struct history *h, uint64_t epoch, int count) {
+	for (int i = 0; i < count; i++) {
+		uint64_t seq = (uint64_t)h->count + 1;
+		history_put(h, epoch, "k", "v");
+		CHECK(rig_append(g, history_slice(h, seq, seq)));
+	}
+}
+
+/* Who was told that nothing happened goes on, and what it acknowledges then must last. */
+static void go_on_and_reopen(struct rig *g, struct history *h, enum err err) {
+	bool unknown = err == ERR_IO;
+	assert_true(unknown || err == ERR_NO_SPACE || err == ERR_OK);
+	assert_int_equal(rig_info(g).fenced, unknown);
+	if (err == ERR_NO_SPACE) acknowledge(g, h, 7, 5);
+	rig_reopen(g);
+	if (err == ERR_NO_SPACE) assert_true(rig_last_is(g, &h->at[h->count]));
+}
+
+static void a_cut_without_room_did_nothing(void **state) {
+	for (uint64_t point = 1; point <= 4; point++) {
+		struct rig *g = rig_new(RIG_LOCAL_SIM, point);
+		struct history h;
+		history_init(&h);
+		CHECK(rig_open(g));
+		acknowledge(g, &h, 1, 10);
+		CHECK(rig_quarantine(g, &h.at[5]));
+		sim_disk_fail(g->files, SIM_SYNC, point, ERR_NO_SPACE, false);
+		enum err err = rig_truncate(g, &h.at[5]);
+		sim_disk_fail(g->files, SIM_SYNC, 0, ERR_OK, false);
+		go_on_and_reopen(g, &h, err);
+		history_done(&h);
+		rig_free(g);
+	}
+}
+
+static void an_import_without_room_did_nothing(void **state) {
+	for (uint64_t point = 1; point <= 12; point++) {
+		struct rig *g = rig_new(RIG_LOCAL_SIM, point);
+		struct history h;
+		struct buf snapshot;
+		struct position at;
+		history_init(&h);
+		buf_init(&snapshot, 1 << 20);
+		CHECK(rig_open(g));
+		acknowledge(g, &h, 1, 10);
+		CHECK(rig_apply(g, 10));
+		CHECK(rig_export(g, 1 << 20, &at, &snapshot));
+		acknowledge(g, &h, 1, 5);
+		CHECK(rig_import_begin(g, &at));
+		CHECK(rig_import_chunk(g, buf_slice(&snapshot)));
+		sim_disk_fail(g->files, SIM_SYNC, point, ERR_NO_SPACE, false);
+		enum err err = rig_import_commit(g, (struct epoch_start[]){{1, 1}}, 1);
+		sim_disk_fail(g->files, SIM_SYNC, 0, ERR_OK, false);
+		go_on_and_reopen(g, &h, err);
+		buf_done(&snapshot);
+		history_done(&h);
+		rig_free(g);
+	}
+}
+
 /* --- a real small disk ------------------------------------------------------------------------------ */
 
 static char small_disk[64];
@@ -285,6 +347,8 @@ int main(void) {
 		cmocka_unit_test(a_full_simulated_disk),
 		cmocka_unit_test(the_reserve_is_for_a_failover),
 		cmocka_unit_test(half_a_batch_is_taken_back),
+		cmocka_unit_test(a_cut_without_room_did_nothing),
+		cmocka_unit_test(an_import_without_room_did_nothing),
 		cmocka_unit_test(old_log_goes_when_released),
 		cmocka_unit_test(retained_log_is_bounded),
 		cmocka_unit_test(only_one_has_it_open),
