@@ -160,7 +160,10 @@ static void on_store(struct cell *c, enum cell_store_op op, enum err err) {
 static void on_link(struct cell *c, int replica, bool up) {
 	c->links[replica] = up;
 	serve_stop(c, replica);
-	if (replica == c->follow.leader) follow_reset(c, 0);
+	if (replica == c->follow.leader) {
+		c->follow.unanswered = 0;
+		follow_reset(c, 0);
+	}
 	if (up) seal_ask(c, replica);
 }
 

@@ -93,9 +93,9 @@ struct cell_config {
 	/* Current state of a key in the view; entry borrowed until the next call. ERR_OK/ERR_NOT_FOUND/…
 	 * This and `room` are all that a step asks back: deterministic, no waiting. */
 	enum err (*lookup)(void *arg, struct slice key, struct entry *out);
-	/* Whether the link to replica, which all cells share, takes more records and chunks now.
-	 * NULL: always. Asked again after a while. */
-	bool (*room)(void *arg, int replica);
+	/* Whether the link to replica, which all cells share, takes more records or chunks now; live:
+	 * records that were just written. NULL: always. After a no the cell is stepped when there is. */
+	bool (*room)(void *arg, int replica, bool live);
 	void *arg; /* of both */
 };
 

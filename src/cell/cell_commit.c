@@ -107,13 +107,19 @@ static void release(struct cell *c) {
 	cell_act(c, CELL_DO_RELEASE)->seq = least;
 }
 
+/* A copy that takes a snapshot is told that it goes on, for its turn on the link may be long in
+ * coming. */
+static bool listens(const struct copy *k) {
+	return !k->pull && (k->state == COPY_STREAMING || k->exporting);
+}
+
 /* At their time, and at once when more is committed than the last frame said. */
 void commit_heartbeats(struct cell *c) {
 	if (!cell_leading(c)) return;
 	bool due = false;
 	for (int r = 0; r < c->n; r++) {
 		struct copy *k = &c->copy[r];
-		if (k->state != COPY_STREAMING || k->pull) continue;
+		if (!listens(k)) continue;
 		bool on_time = c->now >= k->next_heartbeat_ns;
 		if (on_time || c->committed > k->committed_sent) heartbeat(c, r);
 		if (on_time) k->next_heartbeat_ns = c->now + c->config.heartbeat_ns;

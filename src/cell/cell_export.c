@@ -45,7 +45,11 @@ void export_begin(struct cell *c, int replica) {
 void export_more(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
 	if (k->export_asked || k->export_ended) return;
-	if (k->chunks_sent - k->chunks_taken >= CHUNK_WINDOW || !cell_room(c, replica)) return;
+	if (k->chunks_sent - k->chunks_taken >= CHUNK_WINDOW) return;
+	if (!cell_room(c, replica, false)) {
+		k->progress_ns = c->now; /* it is not the copy that is waited for */
+		return;
+	}
 	k->export_asked = true;
 	struct cell_action *a = cell_act(c, CELL_DO_EXPORT_NEXT);
 	a->replica = replica;

@@ -43,16 +43,25 @@ void follow_choose(struct cell *c) {
 	f->epoch = epoch;
 	f->pull = pull;
 	f->snapshot_wanted = false;
+	f->unanswered = 0;
 	follow_reset(c, 0);
 }
 
 /* --- asking ------------------------------------------------------------------------------------------------ */
 
+/* An answer may be on its way behind much else, and a new ask makes it void: each is given more
+ * time than the one before, or over a slow link no answer would ever be in time. */
+static uint64_t patience_ns(struct follow *f) {
+	uint64_t ns = ASK_AGAIN_NS << f->unanswered;
+	if (f->unanswered < ASK_DOUBLINGS) f->unanswered++;
+	return ns;
+}
+
 void follow_ask(struct cell *c, const struct position *at, bool guess) {
 	struct follow *f = &c->follow;
 	f->state = FOLLOW_ASKING;
 	f->asked = *at;
-	f->deadline_ns = c->now + ASK_AGAIN_NS;
+	f->deadline_ns = c->now + patience_ns(f);
 	cell_send(c, f->leader,
 	          &(struct frame){.type = f->pull ? FRAME_PULL : FRAME_ASK,
 	                          .epoch = f->epoch,
@@ -135,6 +144,8 @@ static void records(struct cell *c, const struct frame *frame) {
 
 static void heartbeat(struct cell *c, const struct frame *frame) {
 	struct follow *f = &c->follow;
+	if (f->state == FOLLOW_OFFERED || f->state == FOLLOW_IMPORTING)
+		f->deadline_ns = c->now + EXPORT_NS;
 	if (f->state != FOLLOW_STREAMING) return;
 	f->deadline_ns = c->now + silence_ns(c);
 	if (frame->seq > f->leader_committed) f->leader_committed = frame->seq;
@@ -209,12 +220,16 @@ void follow_frame(struct cell *c, int replica, const struct frame *frame) {
 	if (frame->type == FRAME_REFUSED) {
 		bool mine = replica == f->leader && f->state == FOLLOW_ASKING &&
 		            frame->seq == f->number;
+		if (mine) f->unanswered = 0;
 		if (mine) follow_reset(c, c->now + RETRY_NS);
 		return;
 	}
 	if (replica != f->leader) return;
 	if (frame->epoch != f->epoch && !MUTANT(EPOCH)) return;
 	bool answers = f->state == FOLLOW_ASKING && frame->seq == f->number;
+	bool said = frame->type == FRAME_MATCH || frame->type == FRAME_DIVERGED ||
+	            frame->type == FRAME_SNAPSHOT_BEGIN;
+	if (answers && said) f->unanswered = 0;
 	switch (frame->type) {
 	case FRAME_MATCH:
 		if (answers) matched(c, frame);

@@ -194,12 +194,13 @@ static void stream_more(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
 	for (int i = 0; k->next_seq <= c->last.seq && !k->reading; i++) {
 		if (k->frame_count >= STREAM_FRAMES_MAX) return;
-		if (k->unacked_bytes >= c->config.window_bytes || !cell_room(c, replica)) return;
+		if (k->unacked_bytes >= c->config.window_bytes) return;
 		if (i == STREAM_FRAMES_PER_STEP) {
 			c->again = true;
 			return;
 		}
 		const struct batch *b = batch_with(c, k->next_seq);
+		if (!cell_room(c, replica, b != NULL)) return;
 		if (b) {
 			serve_records(c, replica, buf_slice(&b->bytes), b->last_seq);
 			continue;

@@ -40,9 +40,9 @@ enum {
 };
 #define MS(n) ((uint64_t)(n)*1000000u)
 #define ASK_AGAIN_NS MS(300)   /* no answer to an ask, a seal, a pull */
+#define ASK_DOUBLINGS 5        /* an ask's patience grows so often, to 9.6 s */
 #define RETRY_NS MS(50)        /* refused for now */
 #define SPACE_RETRY_NS MS(250) /* disk full */
-#define ROOM_RETRY_NS MS(2)    /* the link to a copy is full */
 #define OVERDUE_PAUSE_NS MS(10) /* between two looks for whose deadline has passed */
 #define PLACE_RETRY_NS MS(100) /* coordination did not say how a put ended */
 #define HOLD_AFTER_NS MS(500)  /* sealing: then say what is missing */
@@ -157,6 +157,7 @@ struct follow {
 	uint64_t epoch;
 	bool pull;
 	uint64_t number;               /* of the last ask */
+	int unanswered;                /* asks since the last answer */
 	struct position asked, target; /* target: last common record */
 	bool snapshot_wanted;
 	uint64_t retry_ns, deadline_ns;
@@ -269,11 +270,9 @@ bool cell_epoch_end(const struct cell *c, uint64_t epoch, struct epoch_start *ou
 static inline void cell_wake_at(struct cell *c, uint64_t ns) {
 	if (ns > c->now && ns < c->wake_ns) c->wake_ns = ns;
 }
-/* May more of the log or of a snapshot be sent? Else again a little later. */
-static inline bool cell_room(struct cell *c, int replica) {
-	if (!c->config.room || c->config.room(c->config.arg, replica)) return true;
-	cell_wake_at(c, c->now + ROOM_RETRY_NS);
-	return false;
+/* May more of the log or of a snapshot be sent? */
+static inline bool cell_room(const struct cell *c, int replica, bool live) {
+	return !c->config.room || c->config.room(c->config.arg, replica, live);
 }
 static inline bool cell_acting(const struct cell *c) {
 	return (c->role >= CELL_CLAIMING && c->role <= CELL_HOME) ||

@@ -43,6 +43,10 @@ static void on_frame(void *arg, int region, const struct frame *frame) {
 	host_feed(c, &event);
 }
 
+static void on_room(void *arg, int region) {
+	host_room_serve(arg, region);
+}
+
 static enum err start_links(struct host *h, const struct host_options *o, struct fault *fault) {
 	const char **names = calloc((size_t)h->cell_count + 1, sizeof *names);
 	if (!names) return fault_set(fault, ERR_NO_MEMORY, "cannot start the links: no memory");
@@ -61,6 +65,7 @@ static enum err start_links(struct host *h, const struct host_options *o, struct
 		.ports = o->ports,
 		.registry = o->registry,
 		.on_link = on_link,
+		.on_room = on_room,
 		.on_frame = on_frame,
 		.arg = h,
 	};
@@ -83,6 +88,7 @@ static void arm(struct host *h) {
 		if (c->look_again_ns) due_ns = least(due_ns, c->look_again_ns);
 		due_ns = least(due_ns, c->wait_until_ns);
 	}
+	if (host_room_due(h)) due_ns = io_now_ns(h->io); /* it left at once: nobody will tell */
 	if (due_ns == h->armed_ns) return;
 	h->armed_ns = due_ns;
 	if (due_ns == UINT64_MAX) return io_timer_stop(h->timer);
@@ -101,6 +107,7 @@ static void on_timer(void *arg) {
 		if (c->look_again_ns && c->look_again_ns <= now_ns) host_placement_read(c);
 		if (c->wait_until_ns <= now_ns) host_waits_check(c);
 	}
+	for (int i = 0; i < h->region_count; i++) host_room_serve(h, i);
 }
 
 static void on_turn_end(void *arg) {
@@ -226,6 +233,7 @@ static enum err allocate(struct host *h, const struct host_options *o) {
 		h->regions[i] = strdup(o->regions[i]);
 		if (!h->regions[i]) return ERR_NO_MEMORY;
 	}
+	if (host_room_init(h)) return ERR_NO_MEMORY;
 	h->cell_count = o->cell_count;
 	for (int i = 0; i < o->cell_count; i++) cell_init(h, &h->cells[i], i);
 	return ERR_OK;
@@ -294,6 +302,7 @@ void host_free(struct host *h) {
 	buf_done(&h->scratch);
 	free(h->regions);
 	free(h->region_up);
+	free(h->wants);
 	free(h->cells);
 	free(h->actions);
 	free(h);

@@ -295,13 +295,6 @@ static void on_looked_up(void *arg, enum err err, const struct entry *e,
 	l->out->value = buf_slice(copy);
 }
 
-/* Many cells may have much for one region at once. What they may still add in one step each must
- * fit besides, or the link would be given up for its backlog. */
-bool host_room(void *arg, int replica) {
-	struct host_cell *c = arg;
-	return links_pending(c->host->links, c->replicas[replica]) < HOST_BULK_BYTES;
-}
-
 enum err host_lookup(void *arg, struct slice key, struct entry *out) {
 	struct host_cell *c = arg;
 	struct lookup l = {c, out, ERR_UNAVAILABLE};

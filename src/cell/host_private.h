@@ -4,6 +4,7 @@
  *   host_members.c  lease, canary, peers, placements
  *   host_propose.c  writes from any thread, and the answers
  *   host_state.c    what other threads see of a cell
+ *   host_room.c     whose turn it is to send much to a region
  *   host_wait.c     waiting for a position; status
  *   host_sweep.c    removes what has expired
  * Everything belongs to the owner's loop, except what is said to be shared. */
@@ -23,8 +24,9 @@ enum {
 	HOST_REQUESTS_MAX = 2 * CELL_ACTIONS_MAX, /* answers owed to a cell inside one feed */
 	HOST_OPS_KEPT = 16,                       /* idle store operations kept by a cell */
 	HOST_EPOCHS_MAX = 256,                    /* newest epochs shown to other threads */
-	HOST_BULK_BYTES = LINK_BACKLOG_BYTES / 4, /* on a link: no cell adds records or chunks */
-	HOST_REMOVALS_MAX = 64,                   /* cells in which what has expired is removed at once */
+	HOST_BULK_BYTES = 1 << 20,                /* on a link: who lags behind there waits */
+	HOST_LIVE_BYTES = LINK_BACKLOG_BYTES / 4, /* likewise: who does not */
+	HOST_REMOVALS_MAX = 64, /* cells in which what has expired is removed at once */
 	HOST_SCRATCH_KEEP_BYTES = 1 << 20,
 };
 static const uint64_t HOST_SWEEP_NS = 1000000000u;
@@ -81,6 +83,12 @@ struct host_wait_ticket {
 
 struct host_sweep;   /* host_sweep.c */
 struct host_removal; /* likewise */
+
+/* A cell that waits for room on its link to a replica. */
+struct host_want {
+	struct list_node node;  /* host->wants of the region */
+	struct host_cell *cell; /* NULL: it does not wait */
+};
 
 /* --- the cell's shell ----------------------------------------------------------------- */
 
@@ -141,6 +149,7 @@ struct host_cell {
 	int epoch_count;
 	struct host_cell_metrics metrics;
 	struct host_copy_mark copy_marks[CELL_REPLICAS_MAX];
+	struct host_want wants[CELL_REPLICAS_MAX];
 };
 
 enum host_request_kind {
@@ -180,6 +189,10 @@ struct host {
 	int request_first, request_count;
 	struct buf scratch;
 
+	/* host_room.c */
+	struct list *wants; /* by region: host_want */
+	const struct host_want *served;
+
 	/* host_propose.c */
 	struct queue inbox; /* host_ticket */
 	struct io_post inbox_post;
@@ -205,7 +218,6 @@ struct host {
 void host_feed(struct host_cell *c, const struct cell_event *event);
 void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err);
 enum err host_lookup(void *arg, struct slice key, struct entry *out); /* for the core */
-bool host_room(void *arg, int replica);                               /* likewise */
 void host_ops_free(struct host_cell *c);
 int host_replica(const struct host_cell *c, int region); /* -1: holds no copy */
 
@@ -223,6 +235,12 @@ void host_propose_init(struct host *h);
 void host_flush(struct host *h); /* the turn ends: cells make a batch of what they were given */
 void host_reply(struct proposal *p);
 void host_propose_end(struct host *h); /* answers everything that is left */
+
+/* --- host_room.c --- */
+MUST enum err host_room_init(struct host *h);
+bool host_room(void *arg, int replica, bool live); /* for the core */
+void host_room_serve(struct host *h, int region);  /* something has left */
+bool host_room_due(const struct host *h);          /* somebody waits, and needs not */
 
 /* --- host_state.c --- */
 void host_state_init(struct host_cell *c);

@@ -262,6 +262,7 @@ enum err links_new(struct io *io, const struct links_options *o, struct links **
 	l->region_count = o->region_count;
 	l->self = o->self;
 	l->on_link = o->on_link;
+	l->on_room = o->on_room;
 	l->on_frame = o->on_frame;
 	l->arg = o->arg;
 	list_init(&l->strangers);

@@ -29,6 +29,8 @@ struct links_options {
 	struct registry *registry;  /* frames and bytes in and out, refused, reconnects */
 	/* Never inside a call of the owner's, but for links_flush. */
 	void (*on_link)(void *arg, int region, bool up);
+	/* All that was sent has left, after some of it had to wait. Never inside a call of the owner's. */
+	void (*on_room)(void *arg, int region);
 	/* frame borrows; during the call only */
 	void (*on_frame)(void *arg, int region, const struct frame *frame);
 	void *arg;

@@ -101,6 +101,11 @@ static void on_end(void *arg, enum err why) {
 	link_conn_doom(arg, NULL); /* a peer that went is no offence; link.c tells of it */
 }
 
+static void on_drain(void *arg) {
+	struct link_conn *c = arg;
+	if (c->state == LINK_OPEN) c->links->on_room(c->links->arg, c->region);
+}
+
 void link_conn_flush(struct link_conn *c) {
 	if (c->state == LINK_DOOMED || c->out.len == 0) return;
 	struct slice all = buf_slice(&c->out);
@@ -118,7 +123,8 @@ void link_conn_flush(struct link_conn *c) {
 /* --- life ------------------------------------------------------------------------- */
 
 struct link_conn *link_conn_new(struct links *l, struct io_conn *conn, int region, bool connector) {
-	static const struct io_conn_handler handler = {.on_data = on_data, .on_end = on_end};
+	static const struct io_conn_handler handler = {
+		.on_data = on_data, .on_end = on_end, .on_drain = on_drain};
 	struct link_conn *c = calloc(1, sizeof *c);
 	struct io_timer *timer = c ? io_timer_new(l->io, on_timer, c) : NULL;
 	if (!timer) {

@@ -81,6 +81,7 @@ struct links {
 	struct link_complaint stranger_complaint;
 	bool any_doomed;
 	void (*on_link)(void *arg, int region, bool up);
+	void (*on_room)(void *arg, int region);
 	void (*on_frame)(void *arg, int region, const struct frame *frame);
 	void *arg;
 };

@@ -104,24 +104,58 @@ static uint64_t applied(int node, int cell) {
 	return info.applied.seq;
 }
 
-static void all_catch_up_over_one_link(void **state) {
+static void fall_behind(void) {
 	sim_run_for(sim, 3000ull * MS);
 	node_crash(1);
 	sim_run_for(sim, 3000ull * MS);
 	for (int i = 0; i < PUTS; i++) put_everywhere(i);
 	assert_int_equal(written, CELLS * PUTS);
+}
+
+static void lose_disks(int i) {
+	for (int c = 0; c < CELLS; c++) {
+		memory_disk_free(nodes[i].disk[c]);
+		nodes[i].disk[c] = memory_disk_new((uint64_t)(500 + c));
+	}
+}
+
+static void all_catch_up_over_one_link(void **state) {
+	fall_behind();
 	node_start(1);
 	sim_run_for(sim, 5000ull * MS);
 	for (int c = 0; c < CELLS; c++) assert_int_equal(applied(1, c), applied(0, c));
 }
 
-static int set_up(void **state) {
+/* An answer is longer on its way than one is waited for at first, and nobody is left behind. */
+static void all_catch_up_over_a_slow_link(void **state) {
+	uint64_t before[CELLS];
+	fall_behind();
+	node_start(1);
+	for (int c = 0; c < CELLS; c++) before[c] = applied(1, c);
+	sim_run_for(sim, 15000ull * MS);
+	for (int c = 0; c < CELLS; c++)
+		assert_in_range(applied(1, c), before[c] + PUTS / 5, before[c] + PUTS);
+	sim_run_for(sim, 25000ull * MS);
+	for (int c = 0; c < CELLS; c++) assert_int_equal(applied(1, c), applied(0, c));
+}
+
+/* A cell's turn is longer in coming than a chunk is waited for. */
+static void all_take_snapshots_over_a_slow_link(void **state) {
+	fall_behind();
+	lose_disks(1);
+	node_start(1);
+	sim_run_for(sim, 85000ull * MS);
+	for (int c = 0; c < CELLS; c++) assert_int_equal(applied(1, c), applied(0, c));
+}
+
+static int world_open(uint64_t delay_min_ns, uint64_t delay_max_ns) {
 	const struct sim_options options = {.seed = 3,
-	                                    .net_delay_min_ns = MS / 5,
-	                                    .net_delay_max_ns = MS,
+	                                    .net_delay_min_ns = delay_min_ns,
+	                                    .net_delay_max_ns = delay_max_ns,
 	                                    .job_delay_min_ns = MS / 10,
 	                                    .job_delay_max_ns = MS};
 	log_set_level(LOG_OFF);
+	written = 0;
 	sim = sim_new(&options);
 	coordination = coord_memory_new();
 	for (int i = 0; i < NODES; i++) {
@@ -131,6 +165,19 @@ static int set_up(void **state) {
 		node_start(i);
 	}
 	return 0;
+}
+
+static int set_up(void **state) {
+	return world_open(MS / 5, MS);
+}
+
+/* What is under way is bounded, so the delay bounds the speed: some 3 MB/s. */
+static int set_up_slow(void **state) {
+	return world_open(40ull * MS, 50ull * MS);
+}
+
+static int set_up_slower(void **state) {
+	return world_open(80ull * MS, 100ull * MS);
 }
 
 static int tear_down(void **state) {
@@ -147,6 +194,10 @@ static int tear_down(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_catch_up_over_one_link, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(all_catch_up_over_a_slow_link, set_up_slow,
+	                                        tear_down),
+		cmocka_unit_test_setup_teardown(all_take_snapshots_over_a_slow_link, set_up_slower,
+	                                        tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,12 @@ static void on_link(void *arg, int region, bool up) {
 		s->downs++;
 }
 
+static void on_room(void *arg, int region) {
+	struct side *s = arg;
+	assert_int_equal(links_pending(s->links, region), 0);
+	s->rooms++;
+}
+
 static void on_frame(void *arg, int region, const struct frame *f) {
 	struct side *s = arg;
 	s->frames++;
@@ -51,6 +57,7 @@ struct links_options options_of(struct side *s, int self) {
 		.ports = ports,
 		.registry = s->registry,
 		.on_link = on_link,
+		.on_room = on_room,
 		.on_frame = on_frame,
 		.arg = s,
 	};

@@ -16,7 +16,7 @@ struct side {
 	struct io *io;
 	struct registry *registry;
 	struct links *links;
-	int ups, downs;
+	int ups, downs, rooms;
 	uint64_t frames, bytes;
 	uint64_t next_seq; /* what the next frame should carry */
 	bool refuse;       /* the first frame that comes */

@@ -125,6 +125,25 @@ static void durable_is_acknowledged_committed_is_applied(void **state) {
 	assert_int_equal(s.fresh_at_ns, l->now_ns - MS(3));
 }
 
+/* Its answer may be behind much else, and asking again makes it void. */
+static void an_ask_is_given_more_time_than_the_one_before(void **state) {
+	follow();
+	link(0, false);
+	link(0, true);
+	uint64_t asked = lone_sent(l, 0, FRAME_ASK)->seq, waited_ms[6] = {0};
+	for (int i = 0; i < 6; i++)
+		for (; lone_sent(l, 0, FRAME_ASK)->seq == asked + (uint64_t)i; waited_ms[i] += 10)
+			lone_tick(l, MS(10));
+	assert_in_range(waited_ms[0], 300, 310);
+	for (int i = 1; i < 6; i++) assert_in_range(waited_ms[i], 300 << i, (300 << i) + 10);
+	const struct frame *ask = lone_sent(l, 0, FRAME_ASK);
+	hear(0, (struct frame){.type = FRAME_MATCH, .epoch = 1, .seq = ask->seq, .at = ask->at});
+	lone_tick(l, MS(1000)); /* silent: it asks anew, with patience anew */
+	asked = lone_sent(l, 0, FRAME_ASK)->seq;
+	lone_tick(l, MS(310));
+	assert_int_equal(lone_sent(l, 0, FRAME_ASK)->seq, asked + 1);
+}
+
 static void records_that_do_not_follow_are_refused(void **state) {
 	follow();
 	struct position at = {.epoch = 1, .seq = 7};
@@ -285,6 +304,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(durable_is_acknowledged_committed_is_applied),
+		TEST(an_ask_is_given_more_time_than_the_one_before),
 		TEST(records_that_do_not_follow_are_refused),
 		TEST(records_of_a_later_epoch_than_the_stream_are_refused),
 		TEST(nobody_but_the_home_is_listened_to),

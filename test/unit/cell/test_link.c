@@ -40,6 +40,21 @@ static void frames_arrive_whole_and_in_order(void **state) {
 	}
 }
 
+static void room_is_told_of(void **state) {
+	struct world *w = *state;
+	open_both(w);
+	run_ms(w, 100);
+	send_records(&w->side[0], 1, 0, 100);
+	links_flush(w->side[0].links);
+	run_ms(w, 100);
+	assert_int_equal(w->side[0].rooms, 0); /* it never had to wait */
+	send_records(&w->side[0], 1, 1, 4 << 20);
+	links_flush(w->side[0].links);
+	assert_true(links_pending(w->side[0].links, 1) > 0);
+	run_ms(w, 1000);
+	assert_int_equal(w->side[0].rooms, 1);
+}
+
 static void a_broken_link_comes_back(void **state) {
 	struct world *w = *state;
 	open_both(w);
@@ -121,6 +136,7 @@ int main(void) {
 		TEST(frames_arrive_whole_and_in_order), TEST(a_broken_link_comes_back),
 		TEST(who_starts_later_is_found),        TEST(a_refused_peer_is_closed_and_counted),
 		TEST(silence_after_heartbeats_closes),  TEST(what_piles_up_closes),
+		TEST(room_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
