@@ -1,12 +1,13 @@
 /* The blocking client: a loop of its own, one call at a time. */
 #include "app/client.h"
+#include "base/bytes.h"
 #include "io/http_client.h"
 #include "io/io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CLIENT_FIELDS_MAX = 32, CLIENT_BODY_MAX = 64 << 20 };
+enum { CLIENT_FIELDS_MAX = 32, CLIENT_BODY_MAX = 64 << 20, ONCE_BYTES = 16 };
 static const uint64_t AGAIN_NS = 50000000; /* pause before another round of tries */
 static const uint64_t ONE_TRY_NS = 12000000000;
 
@@ -19,6 +20,7 @@ struct client {
 	int count, last_good;
 	char authorization[600];
 	char token[80];
+	char once[2 * ONCE_BYTES + 1]; /* Idempotency-Key of the request under way */
 	uint64_t timeout_ns;
 	/* the call under way */
 	struct http_call call;
@@ -97,13 +99,16 @@ static void try_once(struct client *c, const struct client_request *r, int endpo
 	struct http_header fields[CLIENT_FIELDS_MAX];
 	int n = 0;
 	uint64_t now = io_now_ns(c->io);
-	for (; n < r->field_count && n < CLIENT_FIELDS_MAX - 2; n++) fields[n] = r->fields[n];
+	for (; n < r->field_count && n < CLIENT_FIELDS_MAX - 3; n++) fields[n] = r->fields[n];
 	if (c->authorization[0])
 		fields[n++] = (struct http_header){.name = SLICE_LIT("Authorization"),
 		                                   .value = slice_str(c->authorization)};
 	if (c->token[0])
 		fields[n++] = (struct http_header){.name = SLICE_LIT("Holdfast-Token"),
 		                                   .value = slice_str(c->token)};
+	if (r->once)
+		fields[n++] = (struct http_header){.name = SLICE_LIT("Idempotency-Key"),
+		                                   .value = slice_str(c->once)};
 	uint64_t left = now < deadline_ns ? deadline_ns - now : 1;
 	c->call = (struct http_call){
 		.host = c->hosts[endpoint],
@@ -132,6 +137,9 @@ enum err client_send(struct client *c, const struct client_request *r, struct cl
 	memset(a, 0, sizeof(*a));
 	buf_init(&a->body, CLIENT_BODY_MAX);
 	c->answer = a;
+	uint8_t random[ONCE_BYTES];
+	io_random(c->io, random, sizeof(random));
+	hex_encode(slice_of(random, sizeof(random)), c->once);
 	uint64_t deadline = io_now_ns(c->io) + c->timeout_ns;
 	int at = r->first >= 0 ? r->first : c->last_good;
 	for (int tries = 1;; tries++) {

@@ -22,7 +22,8 @@ struct client_request {
 	const struct http_header *fields;
 	int field_count;
 	struct slice body;
-	bool repeatable; /* may be sent again after an unknown outcome: reads, PUT, DELETE, keyed writes */
+	bool repeatable; /* may be sent again after an unknown outcome: reads, and writes with `once` */
+	bool once;       /* a data write: all tries carry one Idempotency-Key */
 	int first;       /* endpoint to begin with; -1: where the last answer came from */
 	bool only_first; /* no other endpoint will do */
 };

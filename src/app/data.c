@@ -64,7 +64,8 @@ static bool send_it(struct data *d, const char *method, struct slice body,
 	                           .field_count = d->field_count,
 	                           .body = body,
 	                           .first = d->target.first,
-	                           .repeatable = !d->if_match && !d->if_none_match};
+	                           .repeatable = true,
+	                           .once = strcmp(method, "GET") != 0};
 	if (client_send(d->target.client, &r, a, &fault) == ERR_OK) return true;
 	complain("data: %s", fault.text);
 	client_answer_done(a);

@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import socket
+import threading
 
 import pytest
 
@@ -93,6 +96,27 @@ def test_data_takes_any_bytes_from_stdin(playground, unique):
     assert "base64" in json.loads(data(playground, "get", f"cli/{unique}", "--json").stdout)
     big = data(playground, "put", f"cli/{unique}", "-", input=bytes((4 << 20) + 1), check=1)
     assert b"4 MiB" in big.stderr
+
+
+@pytest.mark.parametrize("words", [["put", "d/k", "v"], ["put", "d/k", "v", "--if-none-match"], ["delete", "d/k"]])
+def test_data_repeats_a_write_under_one_key(words):
+    """Its server hangs up on the first try, which may have happened."""
+    keys = []
+
+    def serve(listener):
+        for answer in (b"", b'HTTP/1.1 204 No Content\r\nETag: "1-2"\r\n\r\n'):
+            with listener.accept()[0] as connection:
+                head = connection.recv(1 << 16)
+                keys.append(re.findall(rb"\r\nIdempotency-Key: ([0-9a-f]{32})\r\n", head))
+                connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,), daemon=True)
+        server.start()
+        at = f"127.0.0.1:{listener.getsockname()[1]}"
+        holdfast("data", *words, "--endpoint", at, "--key", "hf_k_0", check=0)
+        server.join(10)
+    assert len(keys) == 2 and len(keys[0]) == 1 and keys[0] == keys[1]
 
 
 def test_data_scan_pages(playground, acme, unique):
