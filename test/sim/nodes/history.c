@@ -203,7 +203,7 @@ static enum history_verdict search(struct search *s, uint64_t steps_max,
 	return HISTORY_LINEARIZABLE;
 }
 
-enum history_verdict history_check(const struct history_op *ops, int count, int64_t start,
+enum history_verdict history_judge(const struct history_op *ops, int count, int64_t start,
                                    uint64_t steps_max, struct history_evidence *why) {
 	struct search s = {.ops = ops, .state = start};
 	s.entries = calloc(2 * (size_t)count + 1, sizeof *s.entries);

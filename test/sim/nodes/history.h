@@ -37,5 +37,5 @@ struct history_evidence {
 };
 /* `start`: the value before all. why: filled when it is broken. Calls that are unknown, and that
  * nobody can have noticed, cost nothing. */
-enum history_verdict history_check(const struct history_op *ops, int count, int64_t start,
+enum history_verdict history_judge(const struct history_op *ops, int count, int64_t start,
                                    uint64_t steps_max, struct history_evidence *why);

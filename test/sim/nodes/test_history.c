@@ -53,7 +53,7 @@ static struct history_op unknown(struct history_op op) {
 
 static enum history_verdict verdict(const struct history_op *ops, int count) {
 	struct history_evidence why;
-	return history_check(ops, count, 0, STEPS, &why);
+	return history_judge(ops, count, 0, STEPS, &why);
 }
 
 #define GOOD(...)                                                                                  \
@@ -122,12 +122,12 @@ static void it_says_what_cannot_be_explained(void **state) {
 	const struct history_op ops[] = {write_of(1, 2, 1), read_of(3, 4, 1), read_of(5, 6, 9),
 	                                 write_of(7, 8, 2)};
 	struct history_evidence why;
-	assert_int_equal(history_check(ops, 4, 0, STEPS, &why), HISTORY_BROKEN);
+	assert_int_equal(history_judge(ops, 4, 0, STEPS, &why), HISTORY_BROKEN);
 	assert_int_equal(why.stuck, 2);
 	assert_int_equal(why.placed, 2);
 	assert_int_equal(why.state, 1);
-	assert_int_equal(history_check(ops, 2, 0, 1, &why), HISTORY_UNDECIDED);
-	assert_int_equal(history_check(ops, 0, 0, 1, &why), HISTORY_LINEARIZABLE);
+	assert_int_equal(history_judge(ops, 2, 0, 1, &why), HISTORY_UNDECIDED);
+	assert_int_equal(history_judge(ops, 0, 0, 1, &why), HISTORY_LINEARIZABLE);
 }
 
 /* --- every order ------------------------------------------------------------------------------- */
