@@ -31,6 +31,9 @@ struct files *sim_disk(struct sim *s, const char *host); /* survives sim_crash *
 void sim_set_wall(struct sim *s, const char *host, int64_t offset_ms);
 /* From now on a node's monotonic clock goes so much faster; timers that run already keep their time. */
 void sim_set_rate(struct sim *s, const char *host, int ppm);
+/* While it was paused, so much did not pass on its monotonic clock, nor for its timers: a frozen
+ * virtual machine. Call it before the pause ends; ns: at most as long as that lasted. */
+void sim_lose_time(struct sim *s, const char *host, uint64_t ns);
 
 /* Runs the next turn (an event, and those of the same node and instant that follow it); false
  * when there is none. sim_run_for runs all due within ns. */

@@ -129,6 +129,19 @@ static void timer_free(struct io_timer *base) {
 	free(t);
 }
 
+void sim_lose_time(struct sim *s, const char *host, uint64_t ns) {
+	struct sim_node *n = sim_node_get(s, host);
+	ASSERT(n->paused);
+	n->clock_ns = sim_node_clock_ns(n) - ns;
+	n->clock_at_ns = s->now_ns;
+	if (!n->io) return;
+	LIST_EACH (&n->io->timers, node) {
+		struct sim_timer *t = CONTAINER_OF(node, struct sim_timer, node);
+		if (!sim_event_waits(&t->event) || t->event.at_ns > UINT64_MAX - ns) continue;
+		sim_event_at(s, &t->event, t->event.at_ns + ns);
+	}
+}
+
 /* --- life and death ------------------------------------------------------------------------ */
 
 struct sim_io *sim_io_new(struct sim *s, struct sim_node *node) {

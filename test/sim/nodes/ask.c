@@ -56,7 +56,9 @@ static struct node *node_of(struct ask *a) {
 /* --- writing --------------------------------------------------------------------------------------- */
 
 static void on_proposed(struct proposal *p) {
-	go_back(CONTAINER_OF(p, struct ask, p), p->err);
+	struct ask *a = CONTAINER_OF(p, struct ask, p);
+	if (p->err == ERR_OK) check_reply(a->w, a->call, a->to);
+	go_back(a, p->err);
 }
 
 static void add_op(struct ask *a, int slot, int key, enum op_type type) {

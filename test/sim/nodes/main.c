@@ -1,6 +1,7 @@
 /* The simulation of whole nodes: seeds, over processes; a failing one is told again in words.
  *
- *   holdfast-sim [--seed N] [--count M] [--jobs J] [--mutant NAME] [--without F,F,…] [--tell] [--shrink]
+ *   holdfast-sim [--seed N] [--count M] [--jobs J] [--mutant NAME] [--without F,F,…]
+ *               [--clocks-lie] [--tell] [--shrink]
  *
  * --mutant: a rule is switched off, and success means that this was noticed.
  * --without: leaves faults of the plan out, by number, as --shrink found them not to matter. */
@@ -24,7 +25,7 @@ struct task {
 	int jobs;
 	unsigned mutant;
 	const char *mutant_name;
-	bool tell, shrink;
+	bool tell, shrink, clocks_lie;
 	const char *self;
 };
 /* Shared by the processes: written by one each, but `stop`. */
@@ -91,7 +92,8 @@ static bool run_seed(const struct options *o, struct result *r, struct buf *stor
 static void run_job(const struct task *t, struct shared *shared, int job) {
 	struct result *r = &shared->results[job];
 	for (uint64_t i = (uint64_t)job; i < t->count && !shared->stop; i += (uint64_t)t->jobs) {
-		const struct options o = {.seed = t->seed + i, .without = t->without};
+		const struct options o = {
+			.seed = t->seed + i, .without = t->without, .clocks_lie = t->clocks_lie};
 		if (!run_seed(&o, r, NULL)) continue;
 		shared->stop = true;
 		return;
@@ -117,23 +119,25 @@ static void print_tail(struct slice story, int lines) {
 	fprintf(stderr, SLICE_FMT, SLICE_ARG(slice_of(story.ptr + at, story.len - at)));
 }
 
-static bool fails(uint64_t seed, uint64_t without) {
+static bool fails(const struct task *t, uint64_t seed, uint64_t without) {
 	struct result r = {0};
-	const struct options o = {.seed = seed, .without = without};
+	const struct options o = {.seed = seed, .without = without, .clocks_lie = t->clocks_lie};
 	return run_seed(&o, &r, NULL);
 }
 
 /* Leaves out one fault after the other while it still fails, however it fails. */
-static uint64_t shrink(uint64_t seed, uint64_t without) {
+static uint64_t shrink(const struct task *t, uint64_t seed, uint64_t without) {
 	for (int i = FAULTS_MAX - 1; i >= 0; i--)
-		if (!(without >> i & 1) && fails(seed, without | 1ull << i)) without |= 1ull << i;
+		if (!(without >> i & 1) && fails(t, seed, without | 1ull << i))
+			without |= 1ull << i;
 	return without;
 }
 
 static void tell(const struct task *t, uint64_t seed, uint64_t without, int lines) {
 	struct result r = {0};
 	struct buf story;
-	const struct options o = {.seed = seed, .without = without, .tell = true};
+	const struct options o = {
+		.seed = seed, .without = without, .clocks_lie = t->clocks_lie, .tell = true};
 	run_seed(&o, &r, &story);
 	print_tail(buf_slice(&story), lines);
 	buf_done(&story);
@@ -141,6 +145,7 @@ static void tell(const struct task *t, uint64_t seed, uint64_t without, int line
 	        r.failed ? r.why : "all is well");
 	fprintf(stderr, "again: %s --seed %llu", t->self, (unsigned long long)seed);
 	print_without(without);
+	if (t->clocks_lie) fprintf(stderr, " --clocks-lie");
 	if (t->mutant_name) fprintf(stderr, " --mutant %s", t->mutant_name);
 	fprintf(stderr, " --tell\n");
 }
@@ -223,7 +228,7 @@ static int run_all(const struct task *t) {
 	if (!failed) return 0;
 	fflush(stdout);
 	uint64_t without = t->without;
-	if (t->shrink) without = shrink(failed->failed_seed, without);
+	if (t->shrink) without = shrink(t, failed->failed_seed, without);
 	tell(t, failed->failed_seed, without, STORY_LINES);
 	return 1;
 }
@@ -232,7 +237,7 @@ static int run_all(const struct task *t) {
 
 static void usage(void) {
 	fputs("usage: holdfast-sim [--seed N] [--count M] [--jobs J] [--mutant NAME] "
-	      "[--without F,F,...] [--tell] [--shrink]\nmutants:",
+	      "[--without F,F,...] [--clocks-lie] [--tell] [--shrink]\nmutants:",
 	      stderr);
 	for (size_t i = 0; i < sizeof mutants / sizeof *mutants; i++)
 		fprintf(stderr, " %s", mutants[i].name);
@@ -272,6 +277,10 @@ int main(int argc, char **argv) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 		if (strcmp(argv[i], "--tell") == 0) {
 			t.tell = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--clocks-lie") == 0) {
+			t.clocks_lie = true;
 			continue;
 		}
 		if (strcmp(argv[i], "--shrink") == 0) {

@@ -12,6 +12,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_POWER] = "power loss",
 	[FAULT_KILL_STEP] = "kill at a step",
 	[FAULT_PAUSE] = "pause",
+	[FAULT_FREEZE] = "sleep of the home",
 	[FAULT_CUT] = "one-way cut",
 	[FAULT_CUT_BOTH] = "cut",
 	[FAULT_ISOLATE] = "isolation",
@@ -45,6 +46,7 @@ static uint64_t lasts_ns(struct world *w, const struct trouble *f) {
 	static const uint64_t pauses_ms[] = {D_MS / 2, 2 * D_MS, 700, 60000};
 	switch (f->kind) {
 	case FAULT_PAUSE: return MS(pauses_ms[world_random(w, w->options.seed % 50 ? 3 : 4)]);
+	case FAULT_FREEZE: return MS(630) + world_random(w, MS(330));
 	case FAULT_COORD_ANSWER: return US(200) + world_random(w, MS(4));
 	default: break;
 	}
@@ -75,6 +77,7 @@ static int by_time(const void *a, const void *b) {
 /* From a storm to a drizzle. */
 void plan_make(struct world *w) {
 	static const int most[] = {4, 10, 20, 40};
+	w->clocks_lie = w->options.clocks_lie || w->options.seed % 8 == 5;
 	w->run_ns = MS(6000) + world_random(w, MS(9000));
 	w->fault_count = 1 + (int)world_random(w, (uint64_t)most[w->options.seed % 4]);
 	for (int i = 0; i < w->fault_count; i++) fault_make(w, &w->plan[i]);
@@ -119,7 +122,11 @@ static void cut_coord(struct world *w, int i, bool cut) {
 }
 
 static void pause_node(struct world *w, int i, bool paused) {
-	w->node[i].paused = paused;
+	struct node *n = &w->node[i];
+	if (n->paused && !paused && w->clocks_lie)
+		sim_lose_time(w->sim, regions[i], sim_now_ns(w->sim) - n->paused_ns);
+	if (!n->paused) n->paused_ns = sim_now_ns(w->sim);
+	n->paused = paused;
 	sim_pause(w->sim, regions[i], paused);
 }
 
@@ -144,10 +151,7 @@ static void mend_disks(struct world *w, int node) {
 			                 false);
 }
 
-/* Half of them strike the home. */
-static void arm_kill(struct world *w, struct trouble *f) {
-	int home = home_of(w, f->cell);
-	if (f->number & 1 && home >= 0) f->node = home;
+static void arm_kill(struct world *w, const struct trouble *f) {
 	struct node *n = &w->node[f->node];
 	if (!is_up(w, f->node) || !n->spy[f->cell]) return;
 	bool often = f->number >> 1 & 1;
@@ -163,7 +167,29 @@ static void rogue_start(struct world *w, const struct trouble *f) {
 	node_start(w, f->node);
 }
 
+static void freeze(struct world *w, const struct trouble *f) {
+	for (int j = 0; j < NODES; j++) {
+		if (j == f->node || j == f->other) continue;
+		set_cut(w, f->node, j, true);
+		set_cut(w, j, f->node, true);
+	}
+	cut_coord(w, f->node, true);
+	if (is_up(w, f->node)) pause_node(w, f->node, true);
+}
+
+/* Half of them strike the home, and one of its copies. */
+static void aim(struct world *w, struct trouble *f) {
+	const struct placing *p = &w->cell[f->cell];
+	int home = home_of(w, f->cell);
+	if (home < 0 || (f->number & 1 && f->kind != FAULT_FREEZE)) return;
+	f->node = home;
+	int other = p->replicas[f->number / 2 % (unsigned)p->replica_count];
+	if (other != home) f->other = other;
+	if (f->other == home) f->other = (home + 1) % NODES;
+}
+
 static void begin(struct world *w, struct trouble *f) {
+	if (f->kind != FAULT_ROGUE) aim(w, f);
 	int i = f->node, j = f->other;
 	switch (f->kind) {
 	case FAULT_KILL:
@@ -174,6 +200,7 @@ static void begin(struct world *w, struct trouble *f) {
 	case FAULT_PAUSE:
 		if (is_up(w, i)) pause_node(w, i, true);
 		break;
+	case FAULT_FREEZE: freeze(w, f); break;
 	case FAULT_CUT: set_cut(w, i, j, true); break;
 	case FAULT_CUT_BOTH:
 		set_cut(w, i, j, true);
@@ -214,6 +241,16 @@ static void end(struct world *w, struct trouble *f) {
 		break;
 	case FAULT_PAUSE:
 		if (w->node[i].paused) pause_node(w, i, false);
+		break;
+	case FAULT_FREEZE:
+		if (f->half_over) {
+			isolate(w, i, false);
+			cut_coord(w, i, false);
+			break;
+		}
+		if (w->node[i].paused) pause_node(w, i, false);
+		f->half_over = true;
+		io_timer_start(f->end, MS(700));
 		break;
 	case FAULT_CUT: set_cut(w, i, j, false); break;
 	case FAULT_CUT_BOTH:
@@ -257,8 +294,8 @@ static void on_begin(void *arg) {
 	struct trouble *f = arg;
 	struct world *w = f->world;
 	if (w->healed || f->dropped) return;
-	say(w, f, "begins");
 	begin(w, f);
+	say(w, f, "begins");
 	io_timer_start(f->end, f->lasts_ns);
 }
 

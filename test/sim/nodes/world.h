@@ -47,7 +47,8 @@ enum fault_kind {
 	FAULT_POWER,     /* the machine: what was not synced is lost, or not */
 	FAULT_KILL_STEP, /* at a step of a store: see enum spy_step */
 	FAULT_PAUSE,
-	FAULT_CUT, /* one way */
+	FAULT_FREEZE, /* the home sleeps through its succession and wakes in touch with one copy */
+	FAULT_CUT,    /* one way */
 	FAULT_CUT_BOTH,
 	FAULT_ISOLATE,      /* from all others, not from coordination */
 	FAULT_COORD,        /* a node from coordination */
@@ -68,6 +69,7 @@ struct trouble {
 	uint64_t at_ns, lasts_ns; /* since the run's start */
 	uint64_t number;          /* what it means is the kind's */
 	bool dropped;             /* by --without */
+	bool half_over;           /* FAULT_FREEZE: it is awake, and still cut off */
 	struct world *world;
 	struct io_timer *begin, *end;
 };
@@ -86,6 +88,7 @@ struct node {
 	struct store_reader *reader[CELLS]; /* as an edge has one */
 	struct position durable[CELLS];     /* as far as it was told, also while it is down */
 	uint32_t life;
+	uint64_t paused_ns;  /* since */
 	bool paused, doomed; /* doomed: killed inside its own turn, to be cleared away after it */
 	bool doomed_power;
 	int rogue; /* cell it wrongly believes it has a copy of; -1 */
@@ -101,8 +104,7 @@ struct options {
 	uint64_t seed;
 	uint64_t without; /* faults left out: bit by number */
 	bool tell;
-	uint64_t tell_last; /* of the story only so many lines */
-	uint64_t quiet_ns;
+	bool clocks_lie; /* in this run, whatever its seed says */
 };
 struct counts {
 	uint64_t acked, reads, unknown, refused, quarantined, lost, failovers, checked_keys,
@@ -118,7 +120,8 @@ struct world {
 	struct placing cell[CELLS];
 	bool cut[NODES][NODES]; /* from, to */
 	bool coord_cut[NODES];
-	bool healed; /* faults are over */
+	bool healed;     /* faults are over */
+	bool clocks_lie; /* who pauses is frozen, and believes in a lease that is over */
 	struct server {
 		uint64_t epoch;
 		int node;
@@ -169,6 +172,7 @@ extern const char *const fault_names[FAULT_KINDS];
 
 /* check.c */
 void check_change(struct world *w, int node); /* what a node says of its cells has changed */
+void check_reply(struct world *w, const struct call *c, int node); /* as it leaves the node */
 void check_acked(struct world *w, const struct call *c, int node);
 bool check_converged(struct world *w);
 void check_unwell(struct world *w); /* fails: says why they do not converge */

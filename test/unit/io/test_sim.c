@@ -275,6 +275,30 @@ static void monotonic_clocks_differ_in_rate(void **state) {
 	sim_free(s);
 }
 
+static void a_frozen_machine_loses_time(void **state) {
+	const struct sim_options options = {.seed = 1};
+	struct sim *s = sim_new(&options);
+	struct io *a = sim_node(s, "a"), *b = sim_node(s, "b");
+	struct io *soon = a, *later = a;
+	io_timer_start(io_timer_new(a, note_time, &soon), 100 * MS);
+	io_timer_start(io_timer_new(a, note_time, &later), 3000 * MS);
+	sim_run_for(s, 50 * MS);
+	sim_pause(s, "a", true);
+	sim_run_for(s, 1000 * MS);
+	sim_lose_time(s, "a", 1000 * MS);
+	sim_pause(s, "a", false);
+	assert_true(io_now_ns(b) - io_now_ns(a) == 1000 * MS);
+	sim_run_for(s, 49 * MS);
+	assert_ptr_equal(soon, a); /* it is not late: it slept */
+	sim_run_for(s, 2 * MS);
+	assert_null(soon);
+	sim_run_for(s, 2890 * MS);
+	assert_ptr_equal(later, a);
+	sim_run_for(s, 20 * MS);
+	assert_null(later);
+	sim_free(s);
+}
+
 static void a_slow_path_delays_and_loses(void **state) {
 	struct game usual, slow, lossy;
 	game_init(&usual, 7);
@@ -338,6 +362,7 @@ int main(void) {
 		cmocka_unit_test(the_dead_refuse_and_the_dark_are_silent),
 		cmocka_unit_test(wall_clocks_differ),
 		cmocka_unit_test(monotonic_clocks_differ_in_rate),
+		cmocka_unit_test(a_frozen_machine_loses_time),
 		cmocka_unit_test(a_slow_path_delays_and_loses),
 		cmocka_unit_test(a_disk_hangs_alone),
 		cmocka_unit_test(the_plan_has_its_own_random),
