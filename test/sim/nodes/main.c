@@ -1,10 +1,11 @@
 /* The simulation of whole nodes: seeds, over processes; a failing one is told again in words.
  *
- *   holdfast-sim [--seed N] [--count M] [--jobs J] [--mutant NAME] [--without F,F,…]
- *               [--clocks-lie] [--tell] [--shrink]
+ *   holdfast-sim [--seed N] [--count M] [--jobs J] [--clocks-lie] [--shrink] [--without F,F,...]
+ *   holdfast-sim --seed N --tell            the whole story of one seed
+ *   holdfast-sim --mutant NAME | --mutants  a rule is switched off: success is that it was noticed
+ *   holdfast-sim --twice --count M          the same seeds twice: the same runs?
  *
- * --mutant: a rule is switched off, and success means that this was noticed.
- * --without: leaves faults of the plan out, by number, as --shrink found them not to matter. */
+ * --without leaves faults of the plan out, by number, as --shrink found them not to matter. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,9 +24,9 @@ enum { JOBS_MAX = 64, STORY_LINES = 80 };
 struct task {
 	uint64_t seed, count, without;
 	int jobs;
-	unsigned mutant;
-	const char *mutant_name;
-	bool tell, shrink, clocks_lie;
+	const struct mutant *mutant; /* NULL: none */
+	bool mutants;                /* all, one after the other */
+	bool tell, shrink, clocks_lie, twice;
 	const char *self;
 };
 /* Shared by the processes: written by one each, but `stop`. */
@@ -41,21 +42,25 @@ struct shared {
 	struct result results[JOBS_MAX];
 };
 
-static const struct {
+/* Those of --mutants come first, and in which seeds to look for them. */
+static const struct mutant {
 	const char *name;
 	unsigned bit;
+	bool clocks_lie;
 } mutants[] = {
-	{"second-lease-check", MUTANT_SECOND_CHECK},
-	{"epoch-compare", MUTANT_EPOCH},
-	{"quarantine", MUTANT_QUARANTINE},
-	{"seal-count", MUTANT_SEAL},
-	{"fsync", MUTANT_FSYNC},
-	{"token-epoch", MUTANT_TOKEN},
-	{"residency", MUTANT_RESIDENCY},
-	{"idempotency", MUTANT_IDEMPOTENCY},
-	{"barrier", MUTANT_BARRIER},
-	{"wiped", MUTANT_WIPED},
+	{"second-lease-check", MUTANT_SECOND_CHECK, false},
+	{"epoch-compare", MUTANT_EPOCH, true},
+	{"quarantine", MUTANT_QUARANTINE, false},
+	{"seal-count", MUTANT_SEAL, false},
+	{"fsync", MUTANT_FSYNC, false},
+	{"token-epoch", MUTANT_TOKEN, false},
+	{"residency", MUTANT_RESIDENCY, false},
+	{"idempotency", MUTANT_IDEMPOTENCY, false},
+	/* Seen by cell-sim, which is faster, after some thousand runs. */
+	{"barrier", MUTANT_BARRIER, false},
+	{"wiped", MUTANT_WIPED, false},
 };
+enum { MUTANTS_ALWAYS = 8, MUTANT_SEEDS = 3000 };
 
 /* --- one seed --------------------------------------------------------------------------------- */
 
@@ -146,7 +151,7 @@ static void tell(const struct task *t, uint64_t seed, uint64_t without, int line
 	fprintf(stderr, "again: %s --seed %llu", t->self, (unsigned long long)seed);
 	print_without(without);
 	if (t->clocks_lie) fprintf(stderr, " --clocks-lie");
-	if (t->mutant_name) fprintf(stderr, " --mutant %s", t->mutant_name);
+	if (t->mutant) fprintf(stderr, " --mutant %s", t->mutant->name);
 	fprintf(stderr, " --tell\n");
 }
 
@@ -209,35 +214,74 @@ static void print_summary(const struct result *r, double took) {
 	       (ull)r->digest);
 }
 
+/* Without the rule; 0 when that was noticed. */
+static int judge_mutant(const struct task *t, const struct result *all,
+                        const struct result *failed) {
+	const char *verdict = failed ? "caught" : "NOT caught";
+	printf("%-18s %s after %llu seeds: %s\n", t->mutant->name, verdict,
+	       (unsigned long long)all->runs, failed ? failed->why : "the checks are blind to it");
+	return failed ? 0 : 1;
+}
+
 static int run_all(const struct task *t) {
 	struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
 	                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT(shared != MAP_FAILED);
 	double start = wall_seconds();
+	cell_mutants = t->mutant ? t->mutant->bit : 0;
+	fflush(stdout);
 	spread(t, shared);
 	struct result all = {0};
 	const struct result *failed = collect(t, shared, &all);
-	double took = wall_seconds() - start;
-	if (t->mutant_name) {
-		printf("without %s: %s after %llu seeds%s%s\n", t->mutant_name,
-		       failed ? "caught" : "NOT caught", (unsigned long long)all.runs,
-		       failed ? ": " : "", failed ? failed->why : "");
-		return failed ? 0 : 1;
+	int status = failed ? 1 : 0;
+	if (t->mutant && !t->shrink) {
+		status = judge_mutant(t, &all, failed);
+	} else {
+		print_summary(&all, wall_seconds() - start);
+		fflush(stdout);
+		if (failed)
+			tell(t, failed->failed_seed,
+			     t->shrink ? shrink(t, failed->failed_seed, t->without) : t->without,
+			     STORY_LINES);
 	}
-	print_summary(&all, took);
-	if (!failed) return 0;
-	fflush(stdout);
-	uint64_t without = t->without;
-	if (t->shrink) without = shrink(t, failed->failed_seed, without);
-	tell(t, failed->failed_seed, without, STORY_LINES);
-	return 1;
+	munmap(shared, sizeof *shared);
+	return status;
+}
+
+static int run_mutants(const struct task *all) {
+	int blind = 0;
+	for (int i = 0; i < MUTANTS_ALWAYS; i++) {
+		struct task t = *all;
+		t.mutant = &mutants[i];
+		t.clocks_lie = mutants[i].clocks_lie;
+		t.count = MUTANT_SEEDS;
+		blind += run_all(&t);
+	}
+	printf("%d mutants, %d not caught within %d seeds\n", MUTANTS_ALWAYS, blind, MUTANT_SEEDS);
+	return blind ? 1 : 0;
+}
+
+/* The same seed must give the same run, byte for byte. */
+static int run_twice(const struct task *t) {
+	for (uint64_t i = 0; i < t->count; i++) {
+		struct result a = {0}, b = {0};
+		const struct options o = {.seed = t->seed + i};
+		run_seed(&o, &a, NULL);
+		run_seed(&o, &b, NULL);
+		if (a.digest == b.digest) continue;
+		fprintf(stderr, "seed %llu gives two runs: something of it is not the seed's\n",
+		        (unsigned long long)o.seed);
+		return 1;
+	}
+	return 0;
 }
 
 /* --- command line ------------------------------------------------------------------------------------ */
 
 static void usage(void) {
-	fputs("usage: holdfast-sim [--seed N] [--count M] [--jobs J] [--mutant NAME] "
-	      "[--without F,F,...] [--clocks-lie] [--tell] [--shrink]\nmutants:",
+	fputs("usage: holdfast-sim [--seed N] [--count M] [--jobs J] [--without F,F,...] "
+	      "[--clocks-lie]\n                    [--tell | --shrink | --twice | --mutants | "
+	      "--mutant NAME]\nmutants:",
 	      stderr);
 	for (size_t i = 0; i < sizeof mutants / sizeof *mutants; i++)
 		fprintf(stderr, " %s", mutants[i].name);
@@ -264,47 +308,57 @@ static uint64_t without_of(const char *text) {
 static void take_mutant(struct task *t, const char *name) {
 	for (size_t i = 0; name && i < sizeof mutants / sizeof *mutants; i++) {
 		if (strcmp(mutants[i].name, name) != 0) continue;
-		t->mutant = mutants[i].bit;
-		t->mutant_name = mutants[i].name;
+		t->mutant = &mutants[i];
 		return;
 	}
 	usage();
 }
 
+static bool take_flag(struct task *t, const char *flag) {
+	const struct {
+		const char *name;
+		bool *value;
+	} flags[] = {{"--tell", &t->tell},
+	             {"--shrink", &t->shrink},
+	             {"--clocks-lie", &t->clocks_lie},
+	             {"--mutants", &t->mutants},
+	             {"--twice", &t->twice}};
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		if (strcmp(flag, flags[i].name) != 0) continue;
+		*flags[i].value = true;
+		return true;
+	}
+	return false;
+}
+
+static void take_option(struct task *t, const char *option, const char *value) {
+	if (strcmp(option, "--seed") == 0)
+		t->seed = number_of(value);
+	else if (strcmp(option, "--count") == 0)
+		t->count = number_of(value);
+	else if (strcmp(option, "--jobs") == 0)
+		t->jobs = (int)number_of(value);
+	else if (strcmp(option, "--without") == 0)
+		t->without = without_of(value);
+	else if (strcmp(option, "--mutant") == 0)
+		take_mutant(t, value);
+	else
+		usage();
+}
+
 int main(int argc, char **argv) {
 	struct task t = {.seed = 1, .count = 1, .jobs = 1, .self = argv[0]};
 	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-		if (strcmp(argv[i], "--tell") == 0) {
-			t.tell = true;
-			continue;
-		}
-		if (strcmp(argv[i], "--clocks-lie") == 0) {
-			t.clocks_lie = true;
-			continue;
-		}
-		if (strcmp(argv[i], "--shrink") == 0) {
-			t.shrink = true;
-			continue;
-		}
-		if (strcmp(argv[i], "--seed") == 0)
-			t.seed = number_of(value);
-		else if (strcmp(argv[i], "--count") == 0)
-			t.count = number_of(value);
-		else if (strcmp(argv[i], "--jobs") == 0)
-			t.jobs = (int)number_of(value);
-		else if (strcmp(argv[i], "--without") == 0)
-			t.without = without_of(value);
-		else if (strcmp(argv[i], "--mutant") == 0)
-			take_mutant(&t, value);
-		else
-			usage();
+		if (take_flag(&t, argv[i])) continue;
+		take_option(&t, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
 		i++;
 	}
 	if (t.jobs < 1 || t.jobs > JOBS_MAX) usage();
 	log_set_level(LOG_OFF);
-	cell_mutants = t.mutant;
+	if (t.mutants) return run_mutants(&t);
+	if (t.twice) return run_twice(&t);
 	if (!t.tell) return run_all(&t);
+	cell_mutants = t.mutant ? t.mutant->bit : 0;
 	tell(&t, t.seed, t.without, 1000000);
 	return 0;
 }
