@@ -230,7 +230,7 @@ static void serve_read(struct ask *a) {
 		a->floor_epoch = s.epoch;
 		a->floor_seq = s.committed_seq;
 	}
-	if (c->level == LEVEL_BOUNDED && !s.is_home &&
+	if (c->level == LEVEL_BOUNDED && !is_home(&s, now_ns) &&
 	    (!s.fresh_at_ns || now_ns - s.fresh_at_ns > c->bound_ns))
 		return go_back(a, ERR_NOT_HOME);
 	if (!session_ready(a, &s, now_ns)) return;
