@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "disks.h"
 #include "spy.h"
 #include "world.h"
 
@@ -78,6 +79,7 @@ static int by_time(const void *a, const void *b) {
 void plan_make(struct world *w) {
 	static const int most[] = {4, 10, 20, 40};
 	w->clocks_lie = w->options.clocks_lie || w->options.seed % 8 == 5;
+	w->local = w->options.local || w->options.seed % 4 == 3;
 	w->run_ns = MS(6000) + world_random(w, MS(9000));
 	w->fault_count = 1 + (int)world_random(w, (uint64_t)most[w->options.seed % 4]);
 	for (int i = 0; i < w->fault_count; i++) fault_make(w, &w->plan[i]);
@@ -135,20 +137,6 @@ static void slow_path(struct world *w, const struct trouble *f, bool slow) {
 	uint32_t loss_ppm = slow && f->number & 1 ? 20000 : 0;
 	sim_slow(w->sim, regions[f->node], regions[f->other], ns, loss_ppm);
 	sim_slow(w->sim, regions[f->other], regions[f->node], ns, loss_ppm);
-}
-
-static void break_disk(struct world *w, const struct trouble *f, enum err err, bool sticky) {
-	static const enum memory_fault ops[] = {MEMORY_APPEND, MEMORY_APPLY,    MEMORY_PROMISE,
-	                                        MEMORY_APPEND, MEMORY_TRUNCATE, MEMORY_QUARANTINE};
-	struct memory_disk *d = w->node[f->node].disk[f->cell];
-	if (d) memory_disk_fail(d, ops[f->number % 6], 1 + f->number / 8 % 8, err, sticky);
-}
-
-static void mend_disks(struct world *w, int node) {
-	for (int c = 0; c < CELLS; c++)
-		for (int op = 0; op <= MEMORY_IMPORT && w->node[node].disk[c]; op++)
-			memory_disk_fail(w->node[node].disk[c], (enum memory_fault)op, 0, ERR_OK,
-			                 false);
 }
 
 static void arm_kill(struct world *w, const struct trouble *f) {
@@ -214,8 +202,8 @@ static void begin(struct world *w, struct trouble *f) {
 		break;
 	case FAULT_BREAK: sim_reset(w->sim, regions[i], regions[j]); break;
 	case FAULT_SLOW: slow_path(w, f, true); break;
-	case FAULT_NO_SPACE: break_disk(w, f, ERR_NO_SPACE, true); break;
-	case FAULT_IO: break_disk(w, f, ERR_IO, false); break;
+	case FAULT_NO_SPACE: disk_break(w, i, f->cell, f->number, ERR_NO_SPACE, true); break;
+	case FAULT_IO: disk_break(w, i, f->cell, f->number, ERR_IO, false); break;
 	case FAULT_HANG: sim_hang(w->sim, regions[i], true); break;
 	case FAULT_WALL:
 		sim_set_wall(w->sim, regions[i], (int64_t)(f->number % 7200000) - 3600000);
@@ -264,9 +252,12 @@ static void end(struct world *w, struct trouble *f) {
 		for (int n = 0; n < NODES; n++) cut_coord(w, n, false);
 		break;
 	case FAULT_SLOW: slow_path(w, f, false); break;
-	case FAULT_NO_SPACE: mend_disks(w, i); break;
+	case FAULT_NO_SPACE: /* and who could not start for want of room does now */
+		disk_mend(w, i);
+		revive(w, i);
+		break;
 	case FAULT_IO: /* a fenced copy is out until a restart */
-		mend_disks(w, i);
+		disk_mend(w, i);
 		if (is_up(w, i)) node_crash(w, i, false);
 		revive(w, i);
 		break;
@@ -323,7 +314,7 @@ void plan_heal(struct world *w) {
 		isolate(w, i, false);
 		cut_coord(w, i, false);
 		sim_hang(w->sim, regions[i], false);
-		mend_disks(w, i);
+		disk_mend(w, i);
 		for (int j = 0; j < NODES; j++)
 			if (i != j) sim_slow(w->sim, regions[i], regions[j], 0, 0);
 		if (is_up(w, i)) pause_node(w, i, false);
