@@ -9,7 +9,7 @@
  *   secret_file: cluster.secret  # shared by the regions: signs tokens, opens replication
  *   regions:                     # every region of the policy, in this order
  *     us-east: {http: "127.0.0.1:7101", admin: "127.0.0.1:7201", replication: "127.0.0.1:7301"}
- *   workers: 1                   # loops that serve HTTP; 0: one per core
+ *   workers: 1                   # loops that serve HTTP; 0: one per core. One: the cells' own
  *   lease: {length: 600ms, renew: 100ms}
  *   limits: {connections: 10000, body: 4MiB, head: 16KiB, header_time: 10s, body_rate: 1KiB, idle_time: 75s}
  *   hold: {requests: 1024, bytes: 64MiB, time: 10s}

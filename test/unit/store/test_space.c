@@ -199,7 +199,7 @@ static struct files half_disk = {&half_ops};
 static bool half_next;
 
 static enum err half_write(struct file *f, uint64_t offset, const void *bytes, size_t len) {
-	if (!half_next) return files_posix()->ops->write_sync(f, offset, bytes, len);
+	if (!half_next) return files_posix()->ops->write(f, offset, bytes, len);
 	half_next = false;
 	CHECK(files_posix()->ops->write(f, offset, bytes, len / 2));
 	return ERR_NO_SPACE;
@@ -210,7 +210,7 @@ static void half_a_batch_is_taken_back(void **state) {
 	struct history h;
 	history_init(&h);
 	half_ops = *files_posix()->ops;
-	half_ops.write_sync = half_write;
+	half_ops.write = half_write;
 	g->files = &half_disk;
 	rig_reopen(g);
 	for (int i = 0; i < 12; i++) history_put_sized(&h, 1, "key", 500);
