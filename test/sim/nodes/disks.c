@@ -29,15 +29,37 @@ void disks_close(struct world *w) {
 static struct store *open_memory(struct world *w, int i, int c) {
 	struct store *s;
 	struct memory_disk **disk = &w->node[i].disk[c];
-	if (!*disk) *disk = memory_disk_new(w->options.seed * 100 + (uint64_t)(i * 10 + c));
+	if (!*disk)
+		*disk = memory_disk_new(w->options.seed * 100 + (uint64_t)(i * 10 + c) +
+		                        (uint64_t)w->node[i].disk_number[c] * 7919);
 	ASSERT(store_memory_open(w->node[i].io, *disk, &s) == ERR_OK);
 	return s;
 }
 
+enum { DIR_BYTES = 200 };
+
+static void copy_dir(const struct world *w, int i, int c, char out[DIR_BYTES]) {
+	snprintf(out, DIR_BYTES, "%s/%s-%s-%d", w->dir, regions[i], w->cell[c].name,
+	         w->node[i].disk_number[c]);
+}
+
+void disk_wipe(struct world *w, int i, int c) {
+	w->node[i].disk_number[c]++;
+	memory_disk_free(w->node[i].disk[c]);
+	w->node[i].disk[c] = NULL;
+	w->node[i].durable[c] = (struct position){0};
+}
+
+void disk_rot(struct world *w, int i, int c, uint64_t number) {
+	char dir[DIR_BYTES];
+	copy_dir(w, i, c, dir);
+	if (w->local) sim_disk_flip(sim_disk(w->sim, regions[i]), dir, number);
+}
+
 static struct store *open_local(struct world *w, int i, int c, struct fault *fault) {
 	struct store *s;
-	char dir[200], boot[32];
-	snprintf(dir, sizeof dir, "%s/%s-%s", w->dir, regions[i], w->cell[c].name);
+	char dir[DIR_BYTES], boot[32];
+	copy_dir(w, i, c, dir);
 	snprintf(boot, sizeof boot, "boot-%d", w->node[i].boots);
 	const struct store_local_options o = {.dir = dir,
 	                                      .cell = w->cell[c].name,

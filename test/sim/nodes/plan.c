@@ -27,6 +27,8 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_HANG] = "hanging disk",
 	[FAULT_WALL] = "wall clock jumps",
 	[FAULT_ROGUE] = "old policy",
+	[FAULT_WIPE] = "wiped disk",
+	[FAULT_ROT] = "rot on the disk",
 };
 enum { D_MS = 600, CLOCK_PPM = 10000 };
 
@@ -63,7 +65,7 @@ static void fault_make(struct world *w, struct trouble *f) {
 	                             : often[world_random(w, sizeof often / sizeof *often)];
 	f->node = (int)world_random(w, NODES);
 	f->other = (f->node + 1 + (int)world_random(w, NODES - 1)) % NODES;
-	f->cell = (int)world_random(w, CELLS);
+	f->cell = f->kind >= FAULT_WIPE ? 0 : (int)world_random(w, CELLS);
 	f->number = world_random(w, 1 << 30);
 	f->at_ns = world_random(w, w->run_ns);
 	f->lasts_ns = lasts_ns(w, f);
@@ -176,8 +178,27 @@ static void aim(struct world *w, struct trouble *f) {
 	if (f->other == home) f->other = (home + 1) % NODES;
 }
 
+/* One copy that is not the home: then the others have every write, and one of them is enough with
+ * the home's. */
+static bool may_lose(const struct world *w, const struct trouble *f) {
+	const struct placing *p = &w->cell[f->cell];
+	int home = home_of(w, f->cell);
+	return !w->wiped && p->sync && p->replica_count > 2 && !p->availability && home >= 0 &&
+	       home != f->node && cell_at(w, f->cell, f->node) && is_up(w, f->node);
+}
+
+static void lose_disk(struct world *w, const struct trouble *f) {
+	if (!may_lose(w, f)) return;
+	w->wiped = true;
+	node_crash(w, f->node, true);
+	if (f->kind == FAULT_WIPE)
+		disk_wipe(w, f->node, f->cell);
+	else
+		disk_rot(w, f->node, f->cell, f->number);
+}
+
 static void begin(struct world *w, struct trouble *f) {
-	if (f->kind != FAULT_ROGUE) aim(w, f);
+	if (f->kind != FAULT_ROGUE && f->kind < FAULT_WIPE) aim(w, f);
 	int i = f->node, j = f->other;
 	switch (f->kind) {
 	case FAULT_KILL:
@@ -209,6 +230,8 @@ static void begin(struct world *w, struct trouble *f) {
 		sim_set_wall(w->sim, regions[i], (int64_t)(f->number % 7200000) - 3600000);
 		break;
 	case FAULT_ROGUE: rogue_start(w, f); break;
+	case FAULT_WIPE:
+	case FAULT_ROT: lose_disk(w, f); break;
 	case FAULT_KINDS: break;
 	}
 }
@@ -221,6 +244,8 @@ static void end(struct world *w, struct trouble *f) {
 	int i = f->node, j = f->other;
 	switch (f->kind) {
 	case FAULT_KILL:
+	case FAULT_WIPE:
+	case FAULT_ROT:
 	case FAULT_POWER: revive(w, i); break;
 	case FAULT_KILL_STEP:
 		if (is_up(w, i) && w->node[i].spy[f->cell])

@@ -106,6 +106,11 @@ static bool cell_open(struct world *w, int i, int c, struct host_cell_options *o
 	}
 	struct fault fault = {0};
 	struct store *real = disk_store(w, i, c, &fault);
+	if (!real && fault.code == ERR_CORRUPT && w->wiped) { /* the operator does what it says */
+		world_tell(w, i, c, "is damaged, and begins anew: %s", fault.text);
+		disk_wipe(w, i, c);
+		real = disk_store(w, i, c, &fault);
+	}
 	bool may_fail = fault.code == ERR_NO_SPACE || fault.code == ERR_IO;
 	if (!real) {
 		world_tell(w, i, c, "does not open: %s", fault.text);

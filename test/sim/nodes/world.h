@@ -62,6 +62,8 @@ enum fault_kind {
 	FAULT_HANG,         /* disks hang */
 	FAULT_WALL,         /* wall clock jumps */
 	FAULT_ROGUE,        /* a node outside a cell's placement believes it holds a copy */
+	FAULT_WIPE,         /* a copy comes back with an empty disk, under its old name */
+	FAULT_ROT,          /* a bit turns while the node is down: found, then as above */
 	FAULT_KINDS
 };
 struct trouble {
@@ -89,8 +91,9 @@ struct node {
 	struct store_reader *reader[CELLS]; /* as an edge has one */
 	struct position durable[CELLS];     /* as far as it was told, also while it is down */
 	uint32_t life;
-	int boots;           /* of the machine */
-	uint64_t paused_ns;  /* since */
+	int boots;              /* of the machine */
+	int disk_number[CELLS]; /* grows when a copy's disk is replaced */
+	uint64_t paused_ns;     /* since */
 	bool paused, doomed; /* doomed: killed inside its own turn, to be cleared away after it */
 	bool doomed_power;
 	int rogue; /* cell it wrongly believes it has a copy of; -1 */
@@ -124,6 +127,7 @@ struct world {
 	bool coord_cut[NODES];
 	bool local;      /* the local driver, not the memory driver */
 	char dir[64];    /* of its views */
+	bool wiped;      /* one copy of `sync`: two others have every write */
 	bool healed;     /* faults are over */
 	bool clocks_lie; /* who pauses is frozen, and believes in a lease that is over */
 	struct server {
