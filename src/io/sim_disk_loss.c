@@ -100,6 +100,16 @@ static void flip(struct sim_image *im, uint64_t offset, unsigned bit) {
 	sim_image_write(im, offset, &byte, 1);
 }
 
+/* From there on, once around: space that was never written has nothing to lose. */
+static uint64_t written_at(const struct sim_image *im, uint64_t offset) {
+	uint8_t byte;
+	for (uint64_t i = 0; i < im->bytes; i++) {
+		uint64_t at = (offset + i) % im->bytes;
+		if (sim_image_read(im, at, &byte, 1) == 1 && byte) return at;
+	}
+	return offset;
+}
+
 static bool may_rot(const struct sim_name *n, const char *prefix) {
 	return strncmp(n->path, prefix, strlen(prefix)) == 0 && n->inode->durable.bytes != 0;
 }
@@ -113,7 +123,8 @@ bool sim_disk_flip(struct files *fs, const char *prefix, uint64_t number) {
 	LIST_EACH (&d->names, n) {
 		struct sim_name *name = CONTAINER_OF(n, struct sim_name, node);
 		if (!may_rot(name, prefix) || chosen--) continue;
-		uint64_t offset = number / 64 % name->inode->durable.bytes;
+		const struct sim_image *im = &name->inode->durable;
+		uint64_t offset = written_at(im, number / 64 % im->bytes);
 		flip(&name->inode->durable, offset, number % 8);
 		flip(&name->inode->now, offset, number % 8);
 		break;
