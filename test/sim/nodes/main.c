@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "cell/mutant.h"
@@ -77,7 +78,8 @@ static bool run_seed(const struct options *o, struct result *r, struct buf *stor
 	world_run(w);
 	r->runs++;
 	r->simulated_ns += world_now(w);
-	r->digest = r->digest * 31 + sim_digest(w->sim);
+	/* The same for the same seeds, however many processes share them. */
+	r->digest ^= mix64(sim_digest(w->sim) ^ mix64(o->seed));
 	add_counts(&r->counts, &w->counts);
 	bool failed = w->failed;
 	if (failed) {
