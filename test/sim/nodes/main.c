@@ -34,7 +34,8 @@ struct task {
 struct result {
 	uint64_t runs, simulated_ns, digest;
 	struct counts counts;
-	bool failed;
+	bool failed, died;
+	int faults; /* of the last seed's plan */
 	uint64_t failed_seed;
 	char why[WHY_BYTES];
 };
@@ -77,6 +78,7 @@ static bool run_seed(const struct options *o, struct result *r, struct buf *stor
 	world_open(w, o);
 	world_run(w);
 	r->runs++;
+	r->faults = w->fault_count;
 	r->simulated_ns += world_now(w);
 	/* The same for the same seeds, however many processes share them. */
 	r->digest ^= mix64(sim_digest(w->sim) ^ mix64(o->seed));
@@ -128,21 +130,37 @@ static void print_tail(struct slice story, int lines) {
 	fprintf(stderr, SLICE_FMT, SLICE_ARG(slice_of(story.ptr + at, story.len - at)));
 }
 
-static bool fails(const struct task *t, uint64_t seed, uint64_t without) {
+static bool fails(const struct task *t, uint64_t seed, uint64_t without, int *faults) {
 	struct result r = {0};
 	const struct options o = {
 		.seed = seed, .without = without, .clocks_lie = t->clocks_lie, .local = t->local};
-	return run_seed(&o, &r, NULL);
+	bool failed = run_seed(&o, &r, NULL);
+	*faults = r.faults;
+	return failed;
 }
 
 /* Leaves out one fault after the other while it still fails, however it fails. */
 static uint64_t shrink(const struct task *t, uint64_t seed, uint64_t without) {
-	for (int i = FAULTS_MAX - 1; i >= 0; i--)
-		if (!(without >> i & 1) && fails(t, seed, without | 1ull << i))
-			without |= 1ull << i;
+	int faults, same;
+	if (!fails(t, seed, without, &faults)) return without;
+	for (int i = faults - 1; i >= 0; i--) {
+		uint64_t fewer = without | 1ull << i;
+		if (fewer != without && fails(t, seed, fewer, &same)) without = fewer;
+	}
 	return without;
 }
 
+static void print_verdict(const struct task *t, uint64_t seed, uint64_t without, const char *why) {
+	fprintf(stderr, "\nseed %llu: %s\n", (unsigned long long)seed, why);
+	fprintf(stderr, "again: %s --seed %llu", t->self, (unsigned long long)seed);
+	print_without(without);
+	if (t->clocks_lie) fputs(" --clocks-lie", stderr);
+	if (t->local) fputs(" --local", stderr);
+	if (t->mutant) fprintf(stderr, " --mutant %s", t->mutant->name);
+	fprintf(stderr, " --tell\n");
+}
+
+/* lines 0: all of it, as it happens, so that it is there when the process dies of it. */
 static void tell(const struct task *t, uint64_t seed, uint64_t without, int lines) {
 	struct result r = {0};
 	struct buf story;
@@ -150,18 +168,12 @@ static void tell(const struct task *t, uint64_t seed, uint64_t without, int line
 	                          .without = without,
 	                          .clocks_lie = t->clocks_lie,
 	                          .local = t->local,
-	                          .tell = true};
+	                          .tell = true,
+	                          .tell_now = lines == 0};
 	run_seed(&o, &r, &story);
-	print_tail(buf_slice(&story), lines);
+	if (lines) print_tail(buf_slice(&story), lines);
 	buf_done(&story);
-	fprintf(stderr, "\nseed %llu: %s\n", (unsigned long long)seed,
-	        r.failed ? r.why : "all is well");
-	fprintf(stderr, "again: %s --seed %llu", t->self, (unsigned long long)seed);
-	print_without(without);
-	if (t->clocks_lie) fputs(" --clocks-lie", stderr);
-	if (t->local) fputs(" --local", stderr);
-	if (t->mutant) fprintf(stderr, " --mutant %s", t->mutant->name);
-	fprintf(stderr, " --tell\n");
+	print_verdict(t, seed, without, r.failed ? r.why : "all is well");
 }
 
 /* --- all seeds ------------------------------------------------------------------------------------ */
@@ -174,7 +186,6 @@ static double wall_seconds(void) {
 
 static void spread(const struct task *t, struct shared *shared) {
 	pid_t children[JOBS_MAX];
-	if (t->jobs == 1) return run_job(t, shared, 0);
 	for (int j = 0; j < t->jobs; j++) {
 		children[j] = fork();
 		ASSERT(children[j] >= 0);
@@ -188,7 +199,7 @@ static void spread(const struct task *t, struct shared *shared) {
 		if (status == 0) continue;
 		/* It died inside a seed: as good as a violation. */
 		struct result *r = &shared->results[j];
-		r->failed = true;
+		r->failed = r->died = true;
 		r->failed_seed = t->seed + (uint64_t)j + r->runs * (uint64_t)t->jobs;
 		snprintf(r->why, sizeof r->why, "the process died, status %d", status);
 		shared->stop = true;
@@ -248,7 +259,9 @@ static int run_all(const struct task *t) {
 	} else {
 		print_summary(&all, wall_seconds() - start);
 		fflush(stdout);
-		if (failed)
+		if (failed && failed->died)
+			print_verdict(t, failed->failed_seed, t->without, failed->why);
+		else if (failed)
 			tell(t, failed->failed_seed,
 			     t->shrink ? shrink(t, failed->failed_seed, t->without) : t->without,
 			     STORY_LINES);
@@ -370,6 +383,6 @@ int main(int argc, char **argv) {
 	if (t.twice) return run_twice(&t);
 	if (!t.tell) return run_all(&t);
 	cell_mutants = t.mutant ? t.mutant->bit : 0;
-	tell(&t, t.seed, t.without, 1000000);
+	tell(&t, t.seed, t.without, 0);
 	return 0;
 }

@@ -33,10 +33,13 @@ void world_tell(struct world *w, int node, int cell, const char *format, ...) {
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	uint64_t us = world_now(w) / 1000;
-	IGNORE(buf_printf(&w->story, "%6llu.%06llu  %-6s %-6s %s\n",
-	                  (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000),
-	                  node < 0 ? "-" : regions[node], cell < 0 ? "-" : w->cell[cell].name,
-	                  text));
+	char line[700];
+	int len =
+		snprintf(line, sizeof line, "%6llu.%06llu  %-6s %-6s %s\n",
+	                 (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000),
+	                 node < 0 ? "-" : regions[node], cell < 0 ? "-" : w->cell[cell].name, text);
+	if (w->options.tell_now) fputs(line, stderr);
+	IGNORE(buf_append(&w->story, line, (size_t)len)); /* of a story too long the end is cut */
 }
 
 void world_fail(struct world *w, const char *format, ...) {

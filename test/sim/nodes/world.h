@@ -107,8 +107,8 @@ struct client;
 struct call;
 struct options {
 	uint64_t seed;
-	uint64_t without; /* faults left out: bit by number */
-	bool tell;
+	uint64_t without;       /* faults left out: bit by number */
+	bool tell, tell_now;    /* now: also to standard error at once */
 	bool clocks_lie, local; /* in this run, whatever its seed says */
 };
 struct counts {
