@@ -4,6 +4,7 @@
 #include "app/command.h"
 #include "base/log.h"
 #include "coord/embedded.h"
+#include "coord/etcd.h"
 #include "edge/edge.h"
 #include "store/local.h"
 
@@ -56,6 +57,36 @@ static enum err open_store(struct node *n, int cell, struct store **out, struct 
 		.min_free_bytes = c->node->min_free_bytes,
 	};
 	return store_local_open(n->io, files_posix(), &options, out, fault);
+}
+
+static const char *given(const char *text) {
+	return *text ? text : NULL;
+}
+
+static enum err open_etcd(struct node *n, struct fault *fault) {
+	const struct config *c = n->config;
+	const struct node_etcd *etcd = &c->node->etcd;
+	struct coord_etcd_options options = {
+		.endpoints = etcd->endpoints,
+		.endpoint_count = etcd->endpoint_count,
+		.prefix = etcd->prefix,
+		.node = c->node->region,
+		.ca = given(c->etcd_ca),
+		.cert = given(c->etcd_cert),
+		.key = given(c->etcd_key),
+		.user = given(etcd->user),
+		.password = given(c->etcd_password),
+		.timeout_ns = etcd->timeout_ms * 1000000,
+	};
+	return coord_etcd_open(n->io, &options, &n->coord, fault);
+}
+
+static enum err open_coord(struct node *n, struct fault *fault) {
+	const struct config *c = n->config;
+	if (c->node->etcd.endpoint_count) return open_etcd(n, fault);
+	struct coord_embedded_options options = {
+		.path = c->coordination, .cluster = c->node->cluster, .node = c->node->region};
+	return coord_embedded_open(n->io, &options, &n->coord, fault);
 }
 
 /* A copy lives here only if the policy names this region as replica of the cell: that is what
@@ -200,11 +231,8 @@ enum err node_open(const struct config *config, struct node **out, struct fault 
 	if (e)
 		fault_set(fault, e, "%s: %s: make the directory or change `data`", config->data,
 		          err_text(e));
-	struct coord_embedded_options coord = {.path = config->coordination,
-	                                       .cluster = config->node->cluster,
-	                                       .node = config->node->region};
 	/* Coordination first: it refuses a second process of this name before anything is opened. */
-	if (!e) e = coord_embedded_open(n->io, &coord, &n->coord, fault);
+	if (!e) e = open_coord(n, fault);
 	if (!e) e = check_ports(config, fault);
 	if (!e) e = open_cells(n, cells, fault);
 	if (!e) e = open_host(n, cells, fault);

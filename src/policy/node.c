@@ -22,7 +22,7 @@ enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 struct node_source {
 	struct node_config config;
 	uint64_t workers;
-	const struct doc_node *regions, *region;
+	const struct doc_node *regions, *region, *etcd;
 	struct node_mouths_source mouths;
 };
 
@@ -45,7 +45,16 @@ struct node_source {
 	}
 
 static const struct field coordination_fields[] = {
-	PATH("file", coordination, "the path of the coordination file, shared by all regions"),
+	{.key = "file",
+         .type = FIELD_TEXT,
+         .offset = AT(config.coordination),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = "the path of the coordination file, shared by all regions"},
+	{.key = "etcd",
+         .type = FIELD_MAPPING,
+         .offset = AT(etcd),
+         .expected = "a mapping with endpoints, ca, ..."},
 	{NULL},
 };
 static const struct field lease_fields[] = {
@@ -150,7 +159,7 @@ static void node_defaults(struct node_source *s) {
 	c->min_free_bytes = 64 * MIB;
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
-	c->country_header = c->dns_state = "";
+	c->country_header = c->dns_state = c->coordination = "";
 }
 
 /* --- addresses ------------------------------------------------------------------------ */
@@ -166,7 +175,7 @@ static bool host_valid(struct slice host) {
 }
 
 /* "127.0.0.1:7101", "[::1]:7101", "edge-1.example:7101" */
-static bool address_parse(struct slice text, struct slice *host, uint64_t *port) {
+bool node_address_parse(struct slice text, struct slice *host, uint64_t *port) {
 	struct slice rest = text;
 	bool bracket = slice_starts(text, SLICE_LIT("["));
 	if (bracket) {
@@ -203,7 +212,7 @@ void node_address_read(struct doc *d, const struct doc_node *n, struct node_addr
 	uint64_t port;
 	out->host = "";
 	if (!n) return;
-	if (!address_parse(n->text, &host, &port)) {
+	if (!node_address_parse(n->text, &host, &port)) {
 		doc_error(d, n,
 		          "found %s; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
 		          "\"[::1]:7101\", port 1 to 65535",
@@ -269,6 +278,20 @@ static void load_node_regions(struct doc *d, struct node_source *s, struct node_
 	check_addresses(d, section);
 }
 
+static void load_coordination(struct doc *d, struct node_source *s) {
+	const struct doc_node *section = doc_child(d->root, "coordination");
+	bool file = *s->config.coordination;
+	if (!section || section->kind != DOC_MAPPING) return; /* said already */
+	if (file && s->etcd)
+		doc_error(d, s->etcd, "there is a file, too; expected one of the two");
+	else if (!doc_child(section, "file") && !s->etcd)
+		doc_error_key(d, section,
+		              "found nothing; expected {file: PATH} for regions on one machine, or "
+		              "{etcd: {endpoints: ["
+		              "...]}}");
+	if (s->etcd && s->config.cluster) node_etcd_read(d, s->etcd, &s->config);
+}
+
 static void check_lease(struct doc *d, const struct node_config *c) {
 	if (c->lease_renew_ms <= c->lease_length_ms / 3) return;
 	const struct doc_node *lease = doc_child(d->root, "lease"), *at = doc_child(lease, "renew");
@@ -295,6 +318,7 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 	s->config.workers = (int)s->workers;
 	s->config.self = -1;
 	if (s->regions) load_node_regions(d, s, own);
+	load_coordination(d, s);
 	node_mouths_read(d, &s->mouths, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
 	if (s->region && s->regions && s->config.self < 0)

@@ -4,6 +4,9 @@
 #define HEAD                                                                                       \
 	"cluster: c\nregion: b\ndata: d\npolicy: p.yaml\ncoordination: {file: co}\nsecret_file: "  \
 	"s\n"
+#define ETCD(text)                                                                                 \
+	"cluster: c\nregion: b\ndata: d\npolicy: p.yaml\ncoordination: {etcd: " text               \
+	"}\nsecret_file: s\n"
 #define REGIONS                                                                                    \
 	"regions:\n"                                                                               \
 	"  a: {http: \"127.0.0.1:7101\", admin: \"127.0.0.1:7201\", replication: "                 \
@@ -90,6 +93,34 @@ static void what_is_written_counts(void **state) {
 	node_config_free(c);
 }
 
+static void coordination_may_be_etcd(void **state) {
+	struct node_config *c = load_node(ETCD("{endpoints: [\"http://[::1]:2379\"]}") REGIONS
+	                                  "lease: {length: 2s, renew: 300ms}\n");
+	assert_string_equal(c->coordination, "");
+	assert_int_equal(c->etcd.endpoint_count, 1);
+	assert_string_equal(c->etcd.endpoints[0], "http://[::1]:2379");
+	assert_string_equal(c->etcd.prefix, "/holdfast/c/");
+	assert_int_equal(c->etcd.timeout_ms, 2000);
+	assert_string_equal(c->etcd.ca, "");
+	node_config_free(c);
+	c = load_node(ETCD(
+		"{endpoints: [\"https://e1:1\", \"https://e2:2\"], prefix: /x/y/, ca: ca.pem, "
+		"cert: c.pem, key: k.pem, user: u, password_file: pw, timeout: 70ms}") REGIONS);
+	assert_int_equal(c->etcd.endpoint_count, 2);
+	assert_string_equal(c->etcd.endpoints[1], "https://e2:2");
+	assert_string_equal(c->etcd.prefix, "/x/y/");
+	assert_string_equal(c->etcd.ca, "ca.pem");
+	assert_string_equal(c->etcd.cert, "c.pem");
+	assert_string_equal(c->etcd.key, "k.pem");
+	assert_string_equal(c->etcd.user, "u");
+	assert_string_equal(c->etcd.password_file, "pw");
+	assert_int_equal(c->etcd.timeout_ms, 70);
+	node_config_free(c);
+	c = load_node(HEAD REGIONS);
+	assert_int_equal(c->etcd.endpoint_count, 0);
+	node_config_free(c);
+}
+
 static const struct {
 	const char *yaml, *said;
 } cases[] = {
@@ -101,9 +132,8 @@ static const struct {
          "1:10: cluster: found 'C'; expected 1 to 31 of a-z, 0-9 and '-', not beginning with '-'\n"
          "2:9: region: no region is named 'c'; expected one of: a, b\n"
          "3:7: data: found ''; expected the directory of this node's data\n"
-         "5:1: coordination: the key 'file' is missing; expected the path of the coordination "
-         "file, "
-         "shared by all regions\n"
+         "5:1: coordination: found nothing; expected {file: PATH} for regions on one machine, or "
+         "{etcd: {endpoints: [...]}}\n"
          "6:1: regoins: unknown key (did you mean 'regions'?); expected one of: cluster, region, "
          "data, "
          "policy, coordination, secret_file, regions, workers, lease, limits, hold, storage, "
@@ -172,6 +202,38 @@ static const struct {
          "10:8: lease: renewed every 100ms, a lease of 200ms is lost with one or two late "
          "renewals; "
          "expected renew to be at most a third of length\n"},
+	{ETCD("{}, file: f") REGIONS,
+         "5:16: coordination.etcd: the key 'endpoints' is missing; expected a list such as "
+         "[\"https://etcd-1:2379\", \"https://etcd-2:2379\"]\n"
+         "5:22: coordination.etcd: there is a file, too; expected one of the two\n"},
+	{ETCD("{endpoints: [], prefix: holdfast, timeout: 1ms}") REGIONS,
+         "5:23: coordination.etcd.endpoints: 0 endpoints; expected 1 to 9\n"
+         "5:46: coordination.etcd.prefix: found 'holdfast'; expected what the keys begin with, "
+         "from / to /, such as /holdfast/production/\n"
+         "5:65: coordination.etcd.timeout: found '1ms'; expected a duration such as 500ms, 30s or "
+         "5m, 50ms to 1m\n"},
+	{ETCD("{endpoints: [\"https://h:1/\", \"h:1\", \"ftp://h:1\", \"http://u@h:1\", "
+              "[], \"http://h:1\", \"https://h:1\"]}") REGIONS,
+         "5:35: coordination.etcd.endpoints[0]: found 'https://h:1/'; expected https://HOST:PORT "
+         "or http://HOST:PORT\n"
+         "5:51: coordination.etcd.endpoints[1]: found 'h:1'; expected https://HOST:PORT or "
+         "http://HOST:PORT\n"
+         "5:58: coordination.etcd.endpoints[2]: found 'ftp://h:1'; expected https://HOST:PORT or "
+         "http://HOST:PORT\n"
+         "5:71: coordination.etcd.endpoints[3]: found 'http://u@h:1'; expected https://HOST:PORT "
+         "or http://HOST:PORT\n"
+         "5:87: coordination.etcd.endpoints[4]: found a list; expected https://HOST:PORT or "
+         "http://HOST:PORT\n"
+         "5:105: coordination.etcd.endpoints[6]: found 'https://h:1' among others; expected all "
+         "https or all http: the weakest is what protects nothing\n"},
+	{ETCD("{endpoints: [\"http://h:1\"], ca: ca, cert: c, user: u}") REGIONS,
+         "5:54: coordination.etcd.ca: the endpoints are http and use none; expected https\n"
+         "5:64: coordination.etcd.cert: found cert without key; expected both or neither\n"
+         "5:64: coordination.etcd.cert: the endpoints are http and use none; expected https\n"
+         "5:73: coordination.etcd.user: found user without password_file; expected both or "
+         "neither\n"
+         "5:73: coordination.etcd.user: the endpoints are http: the password would be readable on "
+         "its way; expected https\n"},
 	{HEAD "regions: {}\n",
          "2:9: region: no region is named 'b'; expected one of: (there is none)\n"
          "7:1: regions: 0 regions; expected 1 to 64\n"},
@@ -219,6 +281,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_as_documented),
 		cmocka_unit_test(what_is_written_counts),
+		cmocka_unit_test(coordination_may_be_etcd),
 		cmocka_unit_test(says_exactly_that),
 		cmocka_unit_test(the_policy_must_have_the_same_regions),
 	};
