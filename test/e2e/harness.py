@@ -319,10 +319,10 @@ class Cluster:
 
 
 class Playground(Cluster):
-    def __init__(self, directory, base=None):
+    def __init__(self, directory, base=None, options=()):
         super().__init__(directory, base or free_port_base(), REGIONS)
         self.process = subprocess.Popen(
-            [BINARY, "playground", "--dir", str(self.dir), "--port-base", str(self.base)],
+            [BINARY, "playground", "--dir", str(self.dir), "--port-base", str(self.base), *options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.output = ""
         self._wait_ready()

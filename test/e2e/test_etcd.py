@@ -1,0 +1,85 @@
+"""Four regions that agree through a real etcd of three members, as on many machines: no death
+is proven, leases run out. What clients see when regions and members of etcd fail.
+"""
+
+import os
+import signal
+import time
+
+import pytest
+
+import harness
+from etcd import MEMBERS, Etcd
+from harness import REGIONS, holdfast, wait_for
+from test_failover import Load
+
+
+@pytest.fixture
+def etcd():
+    with harness.directory("etcd") as path, harness.running(Etcd(path)) as etcd:
+        yield etcd
+
+
+@pytest.fixture
+def regions(etcd):
+    options = ["--etcd", ",".join(etcd.urls)]
+    with harness.directory("regions") as path, \
+            harness.running(harness.Playground(path, options=options)) as playground:
+        yield playground
+
+
+def test_a_home_that_is_killed_is_replaced_when_its_lease_is_over(regions):
+    acme = regions.tenant("acme")
+    for turn in range(2):
+        home = regions.wait_home("us-1")
+        others = [r for r in REGIONS if r != home]
+        with Load(acme, others, f"kill-{turn}") as load:
+            load.go_on()
+            regions.kill(home)
+            load.go_on(100)
+        assert not load.failures
+        print(f"longest gap {load.longest_gap() * 1000:.0f} ms")
+        assert 0.3 < load.longest_gap() < 3  # nobody knew before the lease was over
+        for key, value in load.acknowledged.items():
+            assert acme.get(others[0], key, holdfast_consistency="strong").body == value
+        regions.restore(home)
+        regions.wait_converged()
+
+
+def test_a_home_that_ends_well_says_so(regions):
+    """It ends its own life in etcd: nobody waits for a lease."""
+    regions.wait_converged()
+    home = regions.wait_home("eu-1")
+    others = [r for r in REGIONS if r != home]
+    with Load(regions.tenant("globex"), others, "term") as load:
+        load.go_on()
+        os.kill(regions.pid(home), signal.SIGTERM)
+        load.go_on(100)
+    assert not load.failures
+    print(f"longest gap {load.longest_gap() * 1000:.0f} ms")
+    assert load.longest_gap() < 1.5
+
+
+def test_members_of_etcd_may_fail_one_at_a_time(etcd, regions):
+    """Killed, or standing still with open sockets: no request fails, no cell moves."""
+    homes = {cell: regions.wait_home(cell) for cell in harness.COPIES}
+    regions.wait_converged()
+    with Load(regions.tenant("acme"), REGIONS, "members") as load:
+        for member in range(MEMBERS):
+            etcd.kill(member)
+            load.go_on(100)
+            time.sleep(1)
+            etcd.start(member)
+        for member in range(MEMBERS):
+            etcd.pause(member)
+            load.go_on(100)
+            time.sleep(1)
+            etcd.resume(member)
+            wait_for(f"etcd {member} serves", lambda: etcd.serves(member))
+        load.go_on(30)
+    assert not load.failures
+    assert homes == {cell: regions.home(cell) for cell in harness.COPIES}
+
+
+def test_check_reads_what_the_playground_writes(regions):
+    assert holdfast("check", regions.dir / "eu-west.yaml").returncode == 0
