@@ -137,6 +137,8 @@ static enum err open_host(struct node *n, struct host_cell_options *cells, struc
 		.canary_path = canary,
 		.lease_length_ns = c->node->lease_length_ms * 1000000,
 		.lease_renew_ns = c->node->lease_renew_ms * 1000000,
+		/* Who shares a file has it or is gone: only a store elsewhere can be silent. */
+		.failsafe = c->node->etcd.endpoint_count > 0,
 		.registry = n->registry,
 		.on_change = on_change,
 		.arg = n,

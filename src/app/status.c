@@ -67,6 +67,7 @@ static json_t *best_view(json_t *answers, const char *cell) {
 static const char *state_name(const json_t *cell) {
 	if (!json_is_true(json_object_get(cell, "active"))) return "NO HOME";
 	if (strcmp(text(cell, "role", ""), "home") != 0) return "UNSEEN";
+	if (json_is_true(json_object_get(cell, "failsafe"))) return "FAILSAFE";
 	return json_is_true(json_object_get(cell, "degraded")) ? "DEGRADED" : "active";
 }
 

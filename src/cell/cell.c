@@ -107,6 +107,7 @@ static bool is_from_above(enum frame_type type) {
 	case FRAME_ASK:
 	case FRAME_ACK:
 	case FRAME_SEALED:
+	case FRAME_VOUCHED:
 	case FRAME_SNAPSHOT_ACK:
 	case FRAME_REFUSED: return false;
 	default: return true;
@@ -140,6 +141,8 @@ static void on_frame(struct cell *c, int replica, const struct frame *f) {
 	case FRAME_SNAPSHOT_ACK: export_taken(c, replica, f); break;
 	case FRAME_SEAL: seal_asked(c, replica, f); break;
 	case FRAME_SEALED: seal_answered(c, replica, f); break;
+	case FRAME_VOUCH: failsafe_asked(c, replica, f); break;
+	case FRAME_VOUCHED: failsafe_answered(c, replica, f); break;
 	case FRAME_REFUSED: on_refused(c, replica, f); break;
 	case FRAME_HELLO: cell_refuse(c, replica, "it greets twice"); break;
 	default: follow_frame(c, replica, f); break;
@@ -223,6 +226,7 @@ static void settle(struct cell *c) {
 	commit_advance(c);
 	copies_check(c);
 	commit_advance(c);
+	failsafe_go_on(c);
 	serve_more(c);
 	commit_heartbeats(c);
 	follow_go_on(c);
@@ -237,6 +241,7 @@ void cell_step(struct cell *c, const struct cell_event *event, uint64_t now_ns,
 	c->again = false;
 	if (now_ns > c->now) c->now = now_ns;
 	if (event->wall_ms) c->wall_ms = event->wall_ms;
+	failsafe_begin(c);
 	batch_reap(c);
 	if (c->role == CELL_FENCED)
 		dispatch_fenced(c, event);
@@ -277,9 +282,10 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		.lost_estimate = c->lost_estimate,
 	};
 	bool serving = c->role == CELL_HOME && c->generation == c->acting_generation &&
-	               now_ns < c->lease_until_ns;
+	               now_ns < cell_lease_end(c);
 	if (serving) {
-		out->lease_until_ns = c->lease_until_ns;
+		out->lease_until_ns = cell_lease_end(c);
+		out->failsafe = now_ns >= c->lease_until_ns;
 		out->fresh_at_ns = now_ns;
 	}
 	out->degraded = c->config.sync && out->copies && out->copies < c->config.copies;

@@ -15,6 +15,8 @@
  *  - a home that restarts takes a new epoch the same way.
  *  - a copy asks its home with its last position; where histories differ it goes back to the
  *    last common record, quarantines what it has beyond, truncates, and follows.
+ *  - coordination is silent: the home goes on while every copy promises to follow no other
+ *    (failsafe.h); otherwise it stops when its lease is over. A conflict there ends it at once.
  *  - degrade: k lives in coordination. `availability` lowers it (recorded, then used) when
  *    copies are gone; it is raised again (enforced, then recorded) when they have caught up.
  *    While lowered, the seal rule by itself forbids automatic promotion of another copy.
@@ -24,6 +26,7 @@
 #include "base/slice.h"
 #include "cell/frame.h"
 #include "cell/placement.h"
+#include "coord/lease.h"
 #include "store/store.h"
 
 enum { CELL_REPLICAS_MAX = 8, CELL_ACTIONS_MAX = 256 };
@@ -85,6 +88,8 @@ struct cell_config {
 	uint64_t heartbeat_ns;       /* 20 ms */
 	uint64_t seal_wait_ns;       /* async: wait for reachable copies, 200 ms */
 	uint64_t rank_delay_ns;      /* successor number i waits i times this, 150 ms */
+	struct lease_terms failsafe; /* of promises while coordination is silent; length 0: the home stops
+	                              * with its lease (coordination that a machine's processes share) */
 	uint64_t degrade_after_ns;   /* availability: no ack from a needed copy for so long, 1 s */
 	size_t window_bytes;         /* unacknowledged stream per copy, 4 MiB */
 	uint64_t apply_pause_ns;     /* between two steps of the view that nobody waits for, 50 ms */
@@ -198,6 +203,7 @@ struct cell_status {
 	struct position last, applied;
 	uint64_t committed;      /* seq */
 	uint64_t lease_until_ns; /* 0 when not home: a home serves strong reads while now < this */
+	bool failsafe;           /* a home: by its copies' promises, for coordination is silent */
 	bool copy_connected[CELL_REPLICAS_MAX]; /* home's view of its copies */
 	uint64_t copy_seq[CELL_REPLICAS_MAX];   /* durable there */
 	uint32_t lag_ms[CELL_REPLICAS_MAX];     /* as the home measures it; copies learn it by heartbeat */

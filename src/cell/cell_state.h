@@ -9,6 +9,7 @@
  *   cell_copies.c     k in force: degrade, raise
  *   cell_promote.c    when and how a copy becomes home
  *   cell_seal.c       promises: asked for, given, counted
+ *   cell_failsafe.c   going on while coordination is silent
  *   cell_place.c      coordination: placement, lease, peers
  *   cell_follow.c     a copy's side of the stream
  *   cell_reconcile.c  where histories differ: look, quarantine, truncate
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "cell/cell.h"
+#include "cell/failsafe.h"
 
 enum {
 	EPOCHS_MAX = FRAME_EPOCHS_MAX,
@@ -35,6 +37,7 @@ enum {
 	CHUNK_BYTES = 256 << 10,
 	CHUNK_WINDOW = 4,
 	ACTIONS_RESERVED = 128,   /* of the list: answers leave so many to everything else */
+	FAILSAFE_ASKS = 6,        /* for promises, in the length of a lease */
 	SILENT_HEARTBEATS = 50,   /* a stream this quiet is asked for anew */
 	CAUGHT_UP_HEARTBEATS = 5, /* copies this long up to date may raise k */
 };
@@ -62,6 +65,7 @@ enum cell_mutant {
 	MUTANT_BARRIER = 16,     /* commit records of older epochs by counting copies */
 	MUTANT_WIPED = 32,       /* an empty log counts in sealing */
 	MUTANT_IDEMPOTENCY = 64, /* forget results */
+	MUTANT_VOUCH = 256,      /* seal in spite of having promised another home to go on */
 };
 #ifdef CELL_MUTANTS
 extern unsigned cell_mutants;
@@ -178,6 +182,8 @@ struct follow {
 	bool import_ended, tail_safe;
 };
 
+enum failsafe_say { FAILSAFE_QUIET, FAILSAFE_GOES_ON, FAILSAFE_STOPPED };
+
 struct peer {
 	bool known, up;
 	uint32_t generation;
@@ -245,6 +251,10 @@ struct cell {
 	bool fresh;       /* nothing was ever acknowledged in this cell */
 	uint64_t over_ns; /* since when the home is over; 0: it is not */
 	uint64_t claim_after_ns;
+	struct failsafe failsafe; /* as home: who lets it go on */
+	enum failsafe_say failsafe_said;
+	struct vouch vouch; /* as copy: whom it lets go on */
+	bool vouch_started;
 	bool sealed[CELL_REPLICAS_MAX];
 	struct position sealed_at[CELL_REPLICAS_MAX];
 	uint64_t seal_began_ns, seal_again_ns;
@@ -289,8 +299,11 @@ static inline bool cell_placement_is_mine(const struct cell *c) {
 	return c->revision && c->home == c->self &&
 	       c->placement.generation == c->acting_generation && c->placement.epoch == c->epoch;
 }
+/* When a home has to stop: the lease's end, or later by the word of all copies. */
+uint64_t cell_lease_end(const struct cell *c);
 static inline bool cell_serving(const struct cell *c) {
-	return c->role == CELL_HOME && cell_lease_holds(c) && c->generation == c->acting_generation;
+	return c->role == CELL_HOME && c->now < cell_lease_end(c) &&
+	       c->generation == c->acting_generation;
 }
 
 /* --- cell_act.c --- */
@@ -356,6 +369,7 @@ void copies_begin(struct cell *c);
 void copies_placed(struct cell *c);
 
 /* --- cell_promote.c --- */
+bool promote_home_is_over(const struct cell *c);
 void promote_consider(struct cell *c);
 void promote_claimed(struct cell *c);
 void promote_go_on(struct cell *c);
@@ -371,6 +385,13 @@ void seal_go_on(struct cell *c);
 void seal_asked(struct cell *c, int replica, const struct frame *f);
 void seal_answered(struct cell *c, int replica, const struct frame *f);
 void seal_promised(struct cell *c, enum err err);
+
+/* --- cell_failsafe.c --- */
+void failsafe_begin(struct cell *c);
+bool failsafe_forbids(struct cell *c, uint64_t epoch); /* sealing it, for now */
+void failsafe_asked(struct cell *c, int replica, const struct frame *f);
+void failsafe_answered(struct cell *c, int replica, const struct frame *f);
+void failsafe_go_on(struct cell *c);
 
 /* --- cell_place.c --- */
 bool place_put(struct cell *c, enum placement_state state, uint32_t copies);

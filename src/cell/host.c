@@ -138,6 +138,7 @@ static struct cell *core_new(struct host_cell *c, const struct host_cell_options
 		.heartbeat_ns = HEARTBEAT_NS,
 		.seal_wait_ns = SEAL_WAIT_NS,
 		.rank_delay_ns = RANK_DELAY_NS,
+		.failsafe = c->host->failsafe,
 		.degrade_after_ns = DEGRADE_AFTER_NS,
 		.window_bytes = WINDOW_BYTES,
 		.apply_pause_ns = APPLY_PAUSE_NS,
@@ -271,6 +272,7 @@ enum err host_new(struct io *io, const struct host_options *o, struct host **out
 	h->io = io;
 	h->self = o->self;
 	h->coord = o->coord;
+	if (o->failsafe) h->failsafe = host_lease_terms(o);
 	h->registry = o->registry;
 	h->on_change = o->on_change;
 	h->arg = o->arg;

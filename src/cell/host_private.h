@@ -197,6 +197,8 @@ struct host {
 	struct queue inbox; /* host_ticket */
 	struct io_post inbox_post;
 
+	struct lease_terms failsafe; /* for the cores */
+
 	/* host_members.c */
 	struct member *member;
 	atomic_bool *region_up;
@@ -228,6 +230,7 @@ void host_copies_frame(struct host_cell *c, int replica, const struct frame *f);
 /* --- host_members.c --- */
 MUST enum err host_members_start(struct host *h, const struct host_options *o, struct fault *fault);
 void host_members_stop(struct host *h);
+struct lease_terms host_lease_terms(const struct host_options *o);
 void host_placement_read(struct host_cell *c); /* asks coordination anew */
 
 /* --- host_propose.c --- */

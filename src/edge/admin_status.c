@@ -54,12 +54,14 @@ static enum err render_store(const struct cell_status *k, const struct store_inf
 	                  ",\"role\":\"%s\",\"copies\":%d,\"degraded\":%s,\"last\":\"%llu-%llu\","
 	                  "\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
 	                  "\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
-	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu",
+	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu,"
+	                  "\"failsafe\":%s",
 	                  role_name(k->role), k->copies, k->degraded ? "true" : "false",
 	                  ull(k->last.epoch), ull(k->last.seq), ull(k->applied.epoch),
 	                  ull(k->applied.seq), ull(k->committed), ull(i->promised_epoch),
 	                  ull(i->state_hash), ull(i->log_bytes), ull(i->view_bytes),
-	                  ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate));
+	                  ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate),
+	                  k->failsafe ? "true" : "false");
 }
 
 static enum err render_cell(struct status *s, int i, struct buf *out) {

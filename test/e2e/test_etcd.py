@@ -81,5 +81,59 @@ def test_members_of_etcd_may_fail_one_at_a_time(etcd, regions):
     assert homes == {cell: regions.home(cell) for cell in harness.COPIES}
 
 
+def epochs(regions):
+    return {cell: regions.cell(regions.wait_home(cell), cell)["epoch"] for cell in harness.COPIES}
+
+
+def test_etcd_may_be_gone_while_all_copies_are_there(etcd, regions):
+    """Twenty seconds without any of it: no request fails, no home changes, and none when it is back."""
+    regions.wait_converged()
+    before = epochs(regions)
+    with Load(regions.tenant("acme"), REGIONS, "gone") as acme, \
+            Load(regions.tenant("initech"), REGIONS, "gone") as initech:
+        acme.go_on()
+        etcd.kill()
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            acme.go_on(10)
+            initech.go_on(10)
+        for cell in harness.COPIES:
+            assert regions.cell(regions.wait_home(cell), cell)["failsafe"]
+        etcd.start()
+        wait_for("coordination again", lambda: not any(
+            regions.cell(regions.wait_home(cell), cell)["failsafe"] for cell in harness.COPIES))
+        time.sleep(2)
+        acme.go_on(50)
+        initech.go_on(50)
+    assert not acme.failures and not initech.failures
+    assert epochs(regions) == before
+
+
+def test_without_etcd_a_cell_that_lacks_a_copy_takes_no_writes(etcd, regions):
+    """The others go on; what it has can be read; with etcd it is a failover as any other."""
+    regions.wait_converged()
+    home = regions.wait_home("us-1")
+    copy = next(r for r in harness.COPIES["us-1"] if r != home)
+    others = [r for r in REGIONS if r != copy]
+    acme, globex = regions.tenant("acme"), regions.tenant("globex")
+    assert acme.put(home, "notes/x", b"1").status == 204
+    etcd.kill()
+    time.sleep(2)
+    with Load(globex, others, "others") as load:
+        load.go_on()
+        regions.kill(copy)
+        wait_for("the home stops", lambda: acme.put(home, "notes/y", b"2").status in (503, 504))
+        wait_for("not failsafe", lambda: not regions.cell(home, "us-1")["failsafe"])
+        got = acme.get(home, "notes/x", holdfast_consistency="eventual")
+        assert (got.status, got.body) == (200, b"1")
+        load.go_on(100)
+        etcd.start()
+        load.go_on(30)
+    assert not load.failures
+    wait_for("writes again", lambda: acme.put(home, "notes/y", b"3").status == 204)
+    regions.restore(copy)
+    regions.wait_converged()
+
+
 def test_check_reads_what_the_playground_writes(regions):
     assert holdfast("check", regions.dir / "eu-west.yaml").returncode == 0

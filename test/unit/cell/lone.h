@@ -39,6 +39,7 @@ struct lone {
 	bool hold; /* the store does nothing until lone_store is called */
 	bool hold_place;
 	uint64_t apply_pause_ns; /* as configured */
+	struct lease_terms failsafe;
 };
 
 void lone_open(struct lone *l, int replicas, int self, bool sync, int copies);
