@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -43,7 +44,6 @@ static double now_s(void) {
 struct put {
 	struct proposal p;
 	struct op op;
-	char key[32];
 };
 struct producer {
 	struct host *host;
@@ -51,18 +51,19 @@ struct producer {
 	struct io_post start;
 	struct put *puts;
 	int window, outstanding;
-	double end_s;
+	atomic_bool enough;
 	sem_t ended;
-	uint64_t done, failed, number, keys;
+	uint64_t done, failed, number, key_count;
+	char (*keys)[32]; /* made before, all of one length: the producer is not what is measured */
+	size_t key_len;
 };
 static struct producer producer;
 static uint8_t value[VALUE_BYTES];
 
 static void put_next(struct put *u) {
 	struct producer *d = &producer;
-	uint64_t n = d->number++ * 2654435761u % d->keys;
-	int len = snprintf(u->key, sizeof u->key, "acme%cbench%ckey-%08u", 0, 0, (unsigned)n);
-	u->op = (struct op){OP_PUT, slice_of(u->key, (size_t)len), slice_of(value, VALUE_BYTES), 0};
+	const char *key = d->keys[d->number++ * 2654435761u % d->key_count];
+	u->op = (struct op){OP_PUT, slice_of(key, d->key_len), slice_of(value, VALUE_BYTES), 0};
 	u->p.ops = &u->op;
 	u->p.op_count = 1;
 	u->p.deadline_ns = UINT64_MAX;
@@ -77,7 +78,7 @@ static void on_put(struct proposal *p) {
 		d->done++;
 	else
 		d->failed++;
-	if (now_s() < d->end_s) return put_next(CONTAINER_OF(p, struct put, p));
+	if (!atomic_load(&d->enough)) return put_next(CONTAINER_OF(p, struct put, p));
 	if (d->outstanding == 0) sem_post(&d->ended);
 }
 
@@ -86,6 +87,16 @@ static void on_start(struct io_post *post) {
 		producer.puts[i].p.done = on_put;
 		put_next(&producer.puts[i]);
 	}
+}
+
+static void keys_make(uint64_t count) {
+	struct producer *d = &producer;
+	d->key_count = count;
+	d->keys = calloc(count, sizeof *d->keys);
+	ASSERT(count && d->keys);
+	for (uint64_t i = 0; i < count; i++)
+		d->key_len = (size_t)snprintf(d->keys[i], sizeof d->keys[i],
+		                              "acme%cbench%ckey-%08u", 0, 0, (unsigned)i);
 }
 
 /* --- what reaches the disk ------------------------------------------------------------------- */
@@ -102,8 +113,10 @@ static enum err count_start(struct file *f, uint64_t offset, uint64_t len) {
 static double run_cell(double seconds, double *batch_bytes) {
 	uint64_t before = producer.done, syncs_before = syncs;
 	double start = now_s();
-	producer.end_s = start + seconds;
+	atomic_store(&producer.enough, false);
 	io_post(producer.io, &producer.start);
+	usleep((useconds_t)(seconds * 1e6));
+	atomic_store(&producer.enough, true);
 	while (sem_wait(&producer.ended) != 0) {}
 	double took = now_s() - start;
 	uint64_t records = producer.done - before;
@@ -258,8 +271,7 @@ int main(int argc, char **argv) {
 	producer.start.fn = on_start;
 	producer.window = argc > 2 ? (int)strtol(argv[2], NULL, 10) : WINDOW_DEFAULT;
 	ASSERT(producer.window > 0 && producer.window <= WINDOW_MAX);
-	producer.keys = argc > 4 ? strtoull(argv[4], NULL, 10) : KEYS_DEFAULT;
-	ASSERT(producer.keys > 0);
+	keys_make(argc > 4 ? strtoull(argv[4], NULL, 10) : KEYS_DEFAULT);
 	producer.puts = calloc((size_t)producer.window, sizeof *producer.puts);
 	measure(argv[1], argc > 3 ? strtod(argv[3], NULL) : 0.7, registry);
 	if (producer.failed) printf("failed: %llu\n", (unsigned long long)producer.failed);
@@ -273,6 +285,7 @@ int main(int argc, char **argv) {
 	io_free(owner);
 	io_free(other);
 	free(producer.puts);
+	free(producer.keys);
 	coord_memory_free(coordination);
 	registry_free(registry);
 	return producer.failed != 0;
