@@ -193,6 +193,7 @@ static void dispatch(struct cell *c, const struct cell_event *e) {
 		if (e->seq > c->apply_wanted) c->apply_wanted = e->seq;
 		break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
+	case CELL_EV_MOVE: move_asked(c, e); break;
 	}
 }
 
@@ -205,6 +206,7 @@ static void dispatch_fenced(struct cell *c, const struct cell_event *e) {
 	case CELL_EV_LEASE: place_lease(c, e->generation, e->valid_until_ns); break;
 	case CELL_EV_PLACEMENT: place_event(c, e->placement, e->revision); break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
+	case CELL_EV_MOVE: move_asked(c, e); break;
 	default: break;
 	}
 }
@@ -229,6 +231,7 @@ static void settle(struct cell *c) {
 	cell_apply_more(c);
 	cell_answer_committed(c);
 	cell_answer_overdue(c);
+	move_go_on(c);
 }
 
 void cell_step(struct cell *c, const struct cell_event *event, uint64_t now_ns,
@@ -275,9 +278,13 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		.quarantined = c->quarantined,
 		.refused_frames = c->refused_frames,
 		.lost_estimate = c->lost_estimate,
+		.moving_to = c->move.stage ? c->move.to : -1,
+		.draining = move_drains(c),
 	};
+	/* Who drains serves no strong reads: another may be active before it has heard how the
+	 * hand-over ended. */
 	bool serving = c->role == CELL_HOME && c->generation == c->acting_generation &&
-	               now_ns < c->lease_until_ns;
+	               now_ns < c->lease_until_ns && !move_drains(c);
 	if (serving) {
 		out->lease_until_ns = c->lease_until_ns;
 		out->fresh_at_ns = now_ns;
@@ -287,6 +294,7 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		const struct copy *k = &c->copy[r];
 		out->copy_connected[r] = r == c->self || k->state == COPY_STREAMING;
 		out->copy_seq[r] = r == c->self ? c->last.seq : k->durable_seq;
+		out->caught_up_ms[r] = cell_leading(c) ? commit_caught_up_ms(c, r) : 0;
 		out->lag_ms[r] = cell_leading(c) ? commit_lag_ms(c, r) : c->follow.lag_ms[r];
 	}
 	snprintf(out->held_reason, sizeof out->held_reason, "%s", c->held_reason);

@@ -15,6 +15,10 @@
  *  - a home that restarts takes a new epoch the same way.
  *  - a copy asks its home with its last position; where histories differ it goes back to the
  *    last common record, quarantines what it has beyond, truncates, and follows.
+ *  - planned move: the home admits no more writes, waits until the target has durably all that it
+ *    wrote (the marker), and names it by CAS (e, me) → (e+1, target, promoting, marker): who is
+ *    named so and has the marker begins its epoch at once, with no lease to wait for and nobody
+ *    to seal. Before that CAS the home may take it back, after a CAS that proves it still holds.
  *  - degrade: k lives in coordination. `availability` lowers it (recorded, then used) when
  *    copies are gone; it is raised again (enforced, then recorded) when they have caught up.
  *    While lowered, the seal rule by itself forbids automatic promotion of another copy.
@@ -116,6 +120,8 @@ enum cell_event_type {
 	CELL_EV_PLACEMENT,   /* the cell's entry in coordination, with revision (0: none yet) */
 	CELL_EV_WANTED,      /* somebody waits for the view to have seq */
 	CELL_EV_PLACED,      /* answer to CELL_DO_PLACE: err, revision */
+	CELL_EV_MOVE,        /* hand the cell over to replica: answered by one CELL_DO_MOVED; wait_ms: for
+	                      * it to be close behind, and so for caught_up_ms */
 };
 enum cell_store_op { CELL_APPEND, CELL_APPLY, CELL_PROMISE, CELL_QUARANTINE, CELL_TRUNCATE, CELL_IMPORT };
 struct cell_event {
@@ -134,6 +140,7 @@ struct cell_event {
 	uint64_t valid_until_ns;
 	const struct placement *placement;
 	uint64_t revision;
+	uint32_t wait_ms, caught_up_ms;
 };
 
 /* --- actions -------------------------------------------------------------------------- */
@@ -155,6 +162,9 @@ enum cell_action_type {
 	CELL_DO_REPLY,      /* proposal has its outcome */
 	CELL_DO_RELEASE,    /* seq: log below is on every copy */
 	CELL_DO_TELL,       /* text: a trace line (state moves, alarms); level in `seq` as enum log_level */
+	CELL_DO_MOVED,      /* the move ended here: err, text (why not). ERR_OK: handed over (it is the
+	                     * target's to become active), or it was home already; ERR_OUTCOME_UNKNOWN:
+	                     * coordination will tell; else this home goes on */
 	CELL_DO_REFUSE,     /* replica sent what it may not (older epoch, nonsense): close its link, count */
 };
 struct cell_action {
@@ -169,6 +179,7 @@ struct cell_action {
 	struct frame frame;
 	struct placement placement;
 	struct proposal *proposal;
+	enum err err;
 	char text[160];
 };
 struct cell_actions {
@@ -194,12 +205,15 @@ struct cell_status {
 	int home;                /* replica index, -1: not known */
 	uint64_t epoch, revision;
 	int copies;              /* k in force */
+	int moving_to;           /* replica it is being handed over to; -1: none */
+	bool draining;           /* and so admits nothing until that has ended */
 	bool degraded;
 	struct position last, applied;
 	uint64_t committed;      /* seq */
 	uint64_t lease_until_ns; /* 0 when not home: a home serves strong reads while now < this */
 	bool copy_connected[CELL_REPLICAS_MAX]; /* home's view of its copies */
 	uint64_t copy_seq[CELL_REPLICAS_MAX];   /* durable there */
+	uint64_t caught_up_ms[CELL_REPLICAS_MAX]; /* at home: so long it has been close behind; 0: it is not */
 	uint32_t lag_ms[CELL_REPLICAS_MAX];     /* as the home measures it; copies learn it by heartbeat */
 	uint64_t fresh_at_ns;    /* a copy: its view has everything that was committed at home when the
 	                          * heartbeat received at this time was sent; home: now */

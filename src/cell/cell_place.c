@@ -38,6 +38,25 @@ bool place_put(struct cell *c, enum placement_state state, uint32_t copies) {
 	return true;
 }
 
+/* To a copy that has everything; the home acts no more when this may have happened. */
+bool place_hand(struct cell *c, int replica, uint64_t epoch) {
+	if (c->placing || !cell_lease_holds(c) || c->now < c->place_retry_ns) return false;
+	struct placement p = {.epoch = epoch,
+	                      .state = PLACEMENT_PROMOTING,
+	                      .generation = c->peers[replica].generation,
+	                      .copies = c->placement.copies,
+	                      .marker_epoch = c->last.epoch,
+	                      .marker_seq = c->last.seq};
+	snprintf(p.home, sizeof p.home, "%s", c->names[replica]);
+	snprintf(p.from, sizeof p.from, "%s", c->names[c->self]);
+	c->proposed = p;
+	c->placing = true;
+	struct cell_action *a = cell_act(c, CELL_DO_PLACE);
+	a->placement = p;
+	a->revision = c->revision;
+	return true;
+}
+
 /* A fenced home cannot go on, though its node's lease may: it says so, and the next may
  * begin without waiting for anybody's death. */
 void place_give_up(struct cell *c) {
@@ -50,6 +69,7 @@ void place_give_up(struct cell *c) {
 	if (p.state == PLACEMENT_ACTIVE) memcpy(p.from, p.home, sizeof p.from);
 	p.state = PLACEMENT_PROMOTING;
 	p.generation = 0;
+	p.marker_epoch = p.marker_seq = 0;
 	c->proposed = p;
 	c->placing = true;
 	struct cell_action *a = cell_act(c, CELL_DO_PLACE);
@@ -107,7 +127,7 @@ void place_done(struct cell *c, enum err err, uint64_t revision) {
 			take(c, &p, revision);
 		}
 		if (c->role == CELL_CLAIMING) settle(c);
-		return;
+		return move_placed(c, ERR_OK);
 	}
 	/* Only a conflict is a decision; anything else says nothing (failover.md 2.10): the entry
 	 * will tell, or the next put. */
@@ -117,6 +137,8 @@ void place_done(struct cell *c, enum err err, uint64_t revision) {
 		cell_resign(c, "coordination: another change came first");
 	else if (c->role == CELL_CLAIMING)
 		cell_resign(c, "coordination did not answer the claim");
+	else
+		move_placed(c, err);
 }
 
 /* --- lease ------------------------------------------------------------------------------------------ */

@@ -63,10 +63,13 @@ static void hold(struct cell *c, const char *why) {
 	if (c->role != CELL_HELD) cell_move(c, CELL_HELD, "%s", why);
 }
 
-static void claim(struct cell *c) {
+uint64_t promote_next_epoch(const struct cell *c) {
 	uint64_t highest = c->placement.epoch > c->promised ? c->placement.epoch : c->promised;
-	if (c->heard > highest) highest = c->heard;
-	c->epoch = highest + 1;
+	return (c->heard > highest ? c->heard : highest) + 1;
+}
+
+static void claim(struct cell *c) {
+	c->epoch = promote_next_epoch(c);
 	c->acting_generation = c->generation;
 	if (!place_put(c, PLACEMENT_PROMOTING, c->revision ? c->placement.copies : 0)) return;
 	serve_stop_all(c);
@@ -74,9 +77,36 @@ static void claim(struct cell *c) {
 	cell_move(c, CELL_CLAIMING, "epoch %llu", (unsigned long long)c->epoch);
 }
 
+/* The last home named this life of us, and stopped where our history has come to. Anything else,
+ * a claim of our own that came out late among it, is gone through from the beginning. */
+static bool is_handed_over(const struct cell *c) {
+	const struct placement *p = &c->placement;
+	bool named = c->revision && p->marker_seq && p->state == PLACEMENT_PROMOTING &&
+	             c->home == c->self && p->generation == c->generation;
+	bool has = cell_history_check(c, p->marker_epoch, p->marker_seq) == ERR_OK;
+	return named && p->epoch >= c->promised && (has || MUTANT(MARKER));
+}
+
+static void take_over(struct cell *c) {
+	if (!cell_lease_holds(c)) return;
+	follow_choose(c); /* nobody: the stream of who was home has ended */
+	if (!follow_quiet(c)) return;
+	c->epoch = c->placement.epoch;
+	c->acting_generation = c->generation;
+	c->claimed = c->handed = true;
+	c->fresh = false;
+	c->lost_estimate = 0;
+	c->start_seq = 0;
+	serve_stop_all(c);
+	follow_reset(c, 0);
+	cell_move(c, CELL_SEALING, "handed over at epoch %llu", (unsigned long long)c->epoch);
+	seal_begin(c);
+}
+
 void promote_consider(struct cell *c) {
 	bool waits = c->role == CELL_FOLLOWER || (c->role == CELL_HELD && !c->claimed);
 	if (!waits || !c->placed || c->placing) return;
+	if (is_handed_over(c)) return take_over(c);
 	bool over = home_is_over(c);
 	if ((!over && !is_stuck(c)) || hinted(c)) {
 		c->over_ns = 0;

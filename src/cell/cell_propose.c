@@ -54,7 +54,7 @@ static enum err look(struct cell *c, struct slice key, struct sight *out) {
 
 static enum err admit(const struct cell *c, const struct proposal *p) {
 	if (c->role == CELL_FENCED) return ERR_FENCED;
-	if (!cell_serving(c)) return ERR_NOT_HOME;
+	if (!cell_serving(c) || move_drains(c)) return ERR_NOT_HOME;
 	if (p->deadline_ns && c->now >= p->deadline_ns) return ERR_DEADLINE;
 	if (c->doomed || c->view_full) return ERR_NO_SPACE;
 	size_t gathered = c->gathering ? c->gathering->bytes.len : 0;

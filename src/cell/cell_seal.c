@@ -58,6 +58,7 @@ void seal_begin(struct cell *c) {
 
 static bool enough(const struct cell *c) {
 	if (!c->sealed[c->self]) return false;
+	if (c->handed) return true;
 	int from = last_home(c), count = 0;
 	bool all = true;
 	for (int r = 0; r < c->n; r++) {

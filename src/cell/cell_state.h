@@ -9,6 +9,7 @@
  *   cell_copies.c     k in force: degrade, raise
  *   cell_promote.c    when and how a copy becomes home
  *   cell_seal.c       promises: asked for, given, counted
+ *   cell_move.c       planned moves, at the home that hands over
  *   cell_place.c      coordination: placement, lease, peers
  *   cell_follow.c     a copy's side of the stream
  *   cell_reconcile.c  where histories differ: look, quarantine, truncate
@@ -49,6 +50,8 @@ enum {
 #define PATIENCE_NS MS(2000)   /* a promotion that takes longer may be taken over */
 #define EXPORT_NS MS(10000)    /* a copy takes no chunk so long: its view of ours is closed */
 #define FETCH_NS MS(2000)      /* the best copy is silent so long: seal anew */
+#define MOVE_PAUSE_NS MS(2000) /* drained so long: the home takes it back */
+#define FAR_BEHIND_MS 100      /* a copy is no target of a move then: it would be waited for */
 #define EPOCH_LEAP_MAX ((uint64_t)1 << 32) /* above what was ever heard of */
 #define FIRST_CLAIM 10 /* no placement yet: replica i waits i x this x rank delay */
 
@@ -62,6 +65,7 @@ enum cell_mutant {
 	MUTANT_BARRIER = 16,     /* commit records of older epochs by counting copies */
 	MUTANT_WIPED = 32,       /* an empty log counts in sealing */
 	MUTANT_IDEMPOTENCY = 64, /* forget results */
+	MUTANT_MARKER = 128,     /* hand over what the target does not have yet */
 };
 #ifdef CELL_MUTANTS
 extern unsigned cell_mutants;
@@ -178,6 +182,24 @@ struct follow {
 	bool import_ended, tail_safe;
 };
 
+enum move_stage {
+	MOVE_NONE,
+	MOVE_NEARING,  /* until the target is close behind; writes go on */
+	MOVE_DRAINING, /* until all that was admitted is final, and durable at the target */
+	MOVE_HANDING,  /* the compare-and-put is under way, or nobody knows how it ended */
+	MOVE_ABORTING, /* likewise the one that proves that this home still holds */
+};
+struct move {
+	enum move_stage stage;
+	int to;
+	bool handed;       /* the target may have been named: nothing here counts any more */
+	uint64_t until_ns; /* of the stage */
+	uint32_t caught_up_ms;
+	uint64_t epoch;    /* as handed over */
+	enum err err;      /* aborting: why */
+	char why[120];
+};
+
 struct peer {
 	bool known, up;
 	uint32_t generation;
@@ -241,7 +263,9 @@ struct cell {
 	/* acting: as candidate or home, of `epoch`, in `acting_generation` */
 	uint64_t epoch, heard; /* heard: highest epoch anybody spoke of */
 	uint32_t acting_generation;
+	struct move move; /* as home */
 	bool claimed;     /* the placement says PROMOTING by us, in this life */
+	bool handed;      /* it was handed over to us: nobody need promise */
 	bool fresh;       /* nothing was ever acknowledged in this cell */
 	uint64_t over_ns; /* since when the home is over; 0: it is not */
 	uint64_t claim_after_ns;
@@ -290,7 +314,8 @@ static inline bool cell_placement_is_mine(const struct cell *c) {
 	       c->placement.generation == c->acting_generation && c->placement.epoch == c->epoch;
 }
 static inline bool cell_serving(const struct cell *c) {
-	return c->role == CELL_HOME && cell_lease_holds(c) && c->generation == c->acting_generation;
+	return c->role == CELL_HOME && cell_lease_holds(c) &&
+	       c->generation == c->acting_generation && !c->move.handed;
 }
 
 /* --- cell_act.c --- */
@@ -349,13 +374,24 @@ void commit_advance(struct cell *c);
 uint64_t commit_quorum(const struct cell *c); /* the seq that k copies have */
 void commit_heartbeats(struct cell *c);
 uint32_t commit_lag_ms(const struct cell *c, int replica);
+uint64_t commit_caught_up_ms(const struct cell *c, int replica);
 
 /* --- cell_copies.c --- */
 void copies_check(struct cell *c);
 void copies_begin(struct cell *c);
 void copies_placed(struct cell *c);
 
+/* --- cell_move.c --- */
+void move_asked(struct cell *c, const struct cell_event *e);
+void move_go_on(struct cell *c);
+void move_placed(struct cell *c, enum err err); /* a put ended, and this is still home */
+void move_end(struct cell *c, enum err err, const char *why); /* NONE: nothing to end */
+static inline bool move_drains(const struct cell *c) {
+	return c->move.stage >= MOVE_DRAINING;
+}
+
 /* --- cell_promote.c --- */
+uint64_t promote_next_epoch(const struct cell *c);
 void promote_consider(struct cell *c);
 void promote_claimed(struct cell *c);
 void promote_go_on(struct cell *c);
@@ -374,6 +410,7 @@ void seal_promised(struct cell *c, enum err err);
 
 /* --- cell_place.c --- */
 bool place_put(struct cell *c, enum placement_state state, uint32_t copies);
+bool place_hand(struct cell *c, int replica, uint64_t epoch); /* likewise */
 void place_event(struct cell *c, const struct placement *p, uint64_t revision);
 void place_done(struct cell *c, enum err err, uint64_t revision);
 void place_lease(struct cell *c, uint32_t generation, uint64_t valid_until_ns);

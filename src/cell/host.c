@@ -205,6 +205,7 @@ static void end_reading(struct host_cell *c) {
 
 static void cell_stop(struct host_cell *c) {
 	host_waits_end(c);
+	host_move_drop(c);
 	end_reading(c);
 	if (c->store && c->host->crash_store)
 		c->host->crash_store(c->store);

@@ -13,6 +13,9 @@ enum err placement_encode(const struct placement *p, struct buf *out) {
 	                          (unsigned long long)p->epoch, state_names[p->state], p->home,
 	                          (unsigned)p->generation, (unsigned)p->copies);
 	if (!err && p->from[0]) err = buf_printf(out, " from=%s", p->from);
+	if (!err && p->marker_seq)
+		err = buf_printf(out, " marker=%llu-%llu", (unsigned long long)p->marker_epoch,
+		                 (unsigned long long)p->marker_seq);
 	return err;
 }
 
@@ -40,6 +43,16 @@ static enum err number_take(struct slice *text, const char *name, uint32_t *out)
 	return err;
 }
 
+/* `EPOCH-SEQ`, of a hand-over: only who promotes has one, and it knows from whom. */
+static enum err marker_take(struct slice value, struct placement *p) {
+	struct slice epoch = slice_cut(&value, '-');
+	if (p->state != PLACEMENT_PROMOTING || !p->from[0]) return ERR_INVALID;
+	if (parse_u64(epoch, UINT64_MAX, &p->marker_epoch)) return ERR_INVALID;
+	if (parse_u64(value, UINT64_MAX, &p->marker_seq)) return ERR_INVALID;
+	bool sane = p->marker_seq && p->marker_epoch && p->marker_epoch < p->epoch;
+	return sane ? ERR_OK : ERR_INVALID;
+}
+
 enum err placement_decode(struct slice text, struct placement *out) {
 	struct placement p = {0};
 	if (parse_u64(field_take(&text, "epoch"), UINT64_MAX, &p.epoch)) return ERR_INVALID;
@@ -51,7 +64,9 @@ enum err placement_decode(struct slice text, struct placement *out) {
 	if (name_take(field_take(&text, "home"), p.home)) return ERR_INVALID;
 	if (number_take(&text, "generation", &p.generation)) return ERR_INVALID;
 	if (number_take(&text, "copies", &p.copies)) return ERR_INVALID;
-	if (text.len && name_take(field_take(&text, "from"), p.from)) return ERR_INVALID;
+	struct slice from = field_take(&text, "from");
+	if (from.len && name_take(from, p.from)) return ERR_INVALID;
+	if (text.len && marker_take(field_take(&text, "marker"), &p)) return ERR_INVALID;
 	if (text.len) return ERR_INVALID;
 	*out = p;
 	return ERR_OK;
