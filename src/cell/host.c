@@ -39,6 +39,7 @@ static void on_frame(void *arg, int region, const struct frame *frame) {
 		return;
 	}
 	host_copies_frame(c, replica, frame);
+	host_placement_hint(c, frame);
 	const struct cell_event event = {.type = CELL_EV_FRAME, .replica = replica, .frame = frame};
 	host_feed(c, &event);
 }

@@ -134,7 +134,7 @@ struct host_cell {
 
 	uint64_t revision; /* of the placement last heard of */
 	struct coord_op read_op, place_op;
-	bool placing;
+	bool placing, reading;
 	uint64_t look_again_ns; /* 0: not owed */
 
 	struct {
@@ -237,6 +237,8 @@ void host_copies_frame(struct host_cell *c, int replica, const struct frame *f);
 MUST enum err host_members_start(struct host *h, const struct host_options *o, struct fault *fault);
 void host_members_stop(struct host *h);
 void host_placement_read(struct host_cell *c); /* asks coordination anew */
+/* A frame may be the first to tell of a new home: the watch can take its time. */
+void host_placement_hint(struct host_cell *c, const struct frame *f);
 
 /* --- host_move.c --- */
 void host_moved(struct host_cell *c, const struct cell_action *a);
