@@ -1,12 +1,15 @@
 /* Records per second through a cell, beside a bare loop that writes and fdatasyncs batches of
  * the same size to a preallocated file on the same disk, in turn.
  *
- * usage: bench_cell DIR [WINDOW [SECONDS [KEYS]]]
+ * usage: bench_cell DIR [WINDOW [SECONDS [KEYS [LOOPS]]]]
  *
- * The cell: one replica, async, the local store. One producer thread keeps WINDOW puts of
- * 128 B outstanding. The size of the bare loop's batches is what the cell wrote per sync. */
+ * The cell: one replica, async, the local store. One producer keeps WINDOW puts of 128 B
+ * outstanding: on the cell's own loop, as in a node with one worker, or with LOOPS 2 on another,
+ * as in a node with several. The size of the bare loop's batches is what the cell wrote per sync. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,7 +23,7 @@
 #include "store/local.h"
 
 enum {
-	ROUNDS = 5,
+	ROUNDS = 15, /* short ones: the disk's moods hit both */
 	WINDOW_MAX = 65536,
 	VALUE_BYTES = 128,
 	KEYS_DEFAULT = 10000,
@@ -41,7 +44,6 @@ static double now_s(void) {
 struct put {
 	struct proposal p;
 	struct op op;
-	char key[32];
 };
 struct producer {
 	struct host *host;
@@ -49,17 +51,19 @@ struct producer {
 	struct io_post start;
 	struct put *puts;
 	int window, outstanding;
-	double end_s;
-	uint64_t done, failed, number, keys;
+	atomic_bool enough;
+	sem_t ended;
+	uint64_t done, failed, number, key_count;
+	char (*keys)[32]; /* made before, all of one length: the producer is not what is measured */
+	size_t key_len;
 };
 static struct producer producer;
 static uint8_t value[VALUE_BYTES];
 
 static void put_next(struct put *u) {
 	struct producer *d = &producer;
-	uint64_t n = d->number++ * 2654435761u % d->keys;
-	int len = snprintf(u->key, sizeof u->key, "acme%cbench%ckey-%08u", 0, 0, (unsigned)n);
-	u->op = (struct op){OP_PUT, slice_of(u->key, (size_t)len), slice_of(value, VALUE_BYTES), 0};
+	const char *key = d->keys[d->number++ * 2654435761u % d->key_count];
+	u->op = (struct op){OP_PUT, slice_of(key, d->key_len), slice_of(value, VALUE_BYTES), 0};
 	u->p.ops = &u->op;
 	u->p.op_count = 1;
 	u->p.deadline_ns = UINT64_MAX;
@@ -74,8 +78,8 @@ static void on_put(struct proposal *p) {
 		d->done++;
 	else
 		d->failed++;
-	if (now_s() < d->end_s) return put_next(CONTAINER_OF(p, struct put, p));
-	if (d->outstanding == 0) io_stop(d->io);
+	if (!atomic_load(&d->enough)) return put_next(CONTAINER_OF(p, struct put, p));
+	if (d->outstanding == 0) sem_post(&d->ended);
 }
 
 static void on_start(struct io_post *post) {
@@ -85,23 +89,35 @@ static void on_start(struct io_post *post) {
 	}
 }
 
+static void keys_make(uint64_t count) {
+	struct producer *d = &producer;
+	d->key_count = count;
+	d->keys = calloc(count, sizeof *d->keys);
+	ASSERT(count && d->keys);
+	for (uint64_t i = 0; i < count; i++)
+		d->key_len = (size_t)snprintf(d->keys[i], sizeof d->keys[i],
+		                              "acme%cbench%ckey-%08u", 0, 0, (unsigned)i);
+}
+
 /* --- what reaches the disk ------------------------------------------------------------------- */
 
 static _Atomic uint64_t syncs;
 static struct files_ops counting_ops;
 static struct files counting = {&counting_ops};
 
-static enum err count_sync(struct file *f, uint64_t offset, const void *bytes, size_t len) {
-	syncs++;
-	return files_posix()->ops->write_sync(f, offset, bytes, len);
+static enum err count_start(struct file *f, uint64_t offset, uint64_t len) {
+	syncs++; /* once a batch */
+	return files_posix()->ops->start(f, offset, len);
 }
 
 static double run_cell(double seconds, double *batch_bytes) {
 	uint64_t before = producer.done, syncs_before = syncs;
 	double start = now_s();
-	producer.end_s = start + seconds;
+	atomic_store(&producer.enough, false);
 	io_post(producer.io, &producer.start);
-	io_run(producer.io);
+	usleep((useconds_t)(seconds * 1e6));
+	atomic_store(&producer.enough, true);
+	while (sem_wait(&producer.ended) != 0) {}
 	double took = now_s() - start;
 	uint64_t records = producer.done - before;
 	size_t record_bytes =
@@ -162,7 +178,7 @@ static struct host *open_host(struct io *io, const char *dir, struct coord_memor
 	snprintf(canary, sizeof canary, "%s/canary", dir);
 	snprintf(store_dir, sizeof store_dir, "%s/store", dir);
 	counting_ops = *files_posix()->ops;
-	counting_ops.write_sync = count_sync;
+	counting_ops.start = count_start;
 	const struct store_local_options local = {
 		.dir = store_dir, .cell = "bench", .node = "here"};
 	struct fault fault = {0};
@@ -178,9 +194,15 @@ static struct host *open_host(struct io *io, const char *dir, struct coord_memor
 }
 
 static void *loop_main(void *io) {
-	pthread_setname_np(pthread_self(), "owner"); /* for top(1) and perf(1) */
 	io_run(io);
 	return NULL;
+}
+
+static pthread_t loop_start(struct io *io, const char *name) {
+	pthread_t thread;
+	ASSERT(pthread_create(&thread, NULL, loop_main, io) == 0);
+	pthread_setname_np(thread, name); /* for top(1) and perf(1) */
+	return thread;
 }
 
 static void wait_home(struct host *h) {
@@ -206,12 +228,13 @@ static uint64_t median_us(struct registry *registry, const char *name) {
 }
 
 static void measure(const char *dir, double seconds, struct registry *registry) {
-	double cell[ROUNDS], raw[ROUNDS], batch_bytes = 0;
+	double cell[ROUNDS], raw[ROUNDS], ratio[ROUNDS], batch_bytes = 0;
 	double record_bytes = RECORD_HEADER_BYTES + 16 + 23 + VALUE_BYTES;
 	run_cell(0.5, &batch_bytes); /* warm */
 	for (int i = 0; i < ROUNDS; i++) {
 		cell[i] = run_cell(seconds, &batch_bytes);
 		raw[i] = run_raw(dir, seconds, batch_bytes, record_bytes);
+		ratio[i] = cell[i] / raw[i];
 		printf("round %d: cell %.0f records/s, bare loop %.0f, %.0f bytes a sync\n", i + 1,
 		       cell[i], raw[i], batch_bytes);
 		fflush(stdout);
@@ -224,7 +247,7 @@ static void measure(const char *dir, double seconds, struct registry *registry) 
 	double c = median(cell), r = median(raw);
 	printf("%.0f records/s of 128 B, %d outstanding, %.0f KiB a sync; bare loop %.0f\n", c,
 	       producer.window, batch_bytes / 1024, r);
-	printf("figure append_vs_raw_log %.2f\n", c / r);
+	printf("figure append_vs_raw_log %.2f\n", median(ratio));
 }
 
 int main(int argc, char **argv) {
@@ -238,25 +261,31 @@ int main(int argc, char **argv) {
 	struct coord_memory *coordination = coord_memory_new();
 	struct registry *registry = registry_new();
 	struct host *host = open_host(owner, argv[1], coordination, registry);
-	pthread_t thread;
-	ASSERT(pthread_create(&thread, NULL, loop_main, owner) == 0);
+	struct io *other = argc > 5 && strtol(argv[5], NULL, 10) == 2 ? io_uv_new() : NULL;
+	pthread_t owner_thread = loop_start(owner, "owner");
+	pthread_t other_thread = other ? loop_start(other, "producer") : owner_thread;
 	wait_home(host);
 	producer.host = host;
-	producer.io = io_uv_new();
+	producer.io = other ? other : owner;
+	sem_init(&producer.ended, 0, 0);
 	producer.start.fn = on_start;
 	producer.window = argc > 2 ? (int)strtol(argv[2], NULL, 10) : WINDOW_DEFAULT;
 	ASSERT(producer.window > 0 && producer.window <= WINDOW_MAX);
-	producer.keys = argc > 4 ? strtoull(argv[4], NULL, 10) : KEYS_DEFAULT;
-	ASSERT(producer.keys > 0);
+	keys_make(argc > 4 ? strtoull(argv[4], NULL, 10) : KEYS_DEFAULT);
 	producer.puts = calloc((size_t)producer.window, sizeof *producer.puts);
-	measure(argv[1], argc > 3 ? strtod(argv[3], NULL) : 2, registry);
+	measure(argv[1], argc > 3 ? strtod(argv[3], NULL) : 0.7, registry);
 	if (producer.failed) printf("failed: %llu\n", (unsigned long long)producer.failed);
+	if (other) {
+		io_stop(other);
+		pthread_join(other_thread, NULL);
+	}
 	io_stop(owner);
-	pthread_join(thread, NULL);
+	pthread_join(owner_thread, NULL);
 	host_free(host);
 	io_free(owner);
-	io_free(producer.io);
+	io_free(other);
 	free(producer.puts);
+	free(producer.keys);
 	coord_memory_free(coordination);
 	registry_free(registry);
 	return producer.failed != 0;

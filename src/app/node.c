@@ -30,7 +30,7 @@ struct node {
 	struct worker workers[WORKERS_MAX];
 	int worker_count;
 	struct edge *edges[WORKERS_MAX]; /* theirs */
-	char **store_dirs; /* per cell; NULL: no copy here */
+	char **store_dirs;               /* per cell; NULL: no copy here */
 	struct coord *coord;
 };
 
@@ -143,6 +143,16 @@ static void *worker_main(void *arg) {
 	return NULL;
 }
 
+/* One worker shares the loop with the cells: a write then crosses to no other thread but the disk's,
+ * and on a small machine that is what it waits for (docs/decisions/0012). Several have threads. */
+static enum err worker_start(struct worker *w, struct fault *fault) {
+	w->running = w->io == w->node->io || pthread_create(&w->thread, NULL, worker_main, w) == 0;
+	if (!w->running)
+		return fault_set(fault, ERR_NO_MEMORY, "a worker's thread cannot be started");
+	if (w->io != w->node->io) pthread_setname_np(w->thread, "hf-worker");
+	return ERR_OK;
+}
+
 static enum err open_workers(struct node *n, struct fault *fault) {
 	const struct config *c = n->config;
 	int count = c->node->workers;
@@ -159,22 +169,16 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 		struct worker *w = &n->workers[i];
 		w->node = n;
 		options.worker = i;
-		w->io = io_uv_new();
+		w->io = count == 1 ? n->io : io_uv_new();
 		if (!w->io) return fault_set(fault, ERR_NO_MEMORY, "no memory for a worker's loop");
 		enum err e = edge_new(w->io, &options, &w->edge, fault);
 		if (e) return e;
 		n->edges[i] = w->edge;
 		n->worker_count = i + 1;
 	}
-	for (int i = 0; i < count; i++) {
-		struct worker *w = &n->workers[i];
-		if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
-			return fault_set(fault, ERR_NO_MEMORY,
-			                 "a worker's thread cannot be started");
-		w->running = true;
-		pthread_setname_np(w->thread, "hf-worker");
-	}
-	return ERR_OK;
+	enum err e = ERR_OK;
+	for (int i = 0; i < count && !e; i++) e = worker_start(&n->workers[i], fault);
+	return e;
 }
 
 enum err node_open(const struct config *config, struct node **out, struct fault *fault) {
@@ -216,6 +220,7 @@ void node_run(struct node *n) {
 }
 void node_stop(struct node *n) {
 	for (int i = 0; i < n->worker_count; i++) edge_drain(n->workers[i].edge);
+	if (n->worker_count == 1) return; /* its edge ends the loop of both */
 	for (int i = 0; i < n->worker_count; i++) pthread_join(n->workers[i].thread, NULL);
 	io_stop(n->io); /* only now: until then it answers for the cells */
 }

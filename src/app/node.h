@@ -1,6 +1,6 @@
 /* One node: everything wired together. Threads: the owner loop (the thread that calls
- * node_run) has cells, links, coordination and the admin port; each worker thread has a loop
- * with an edge. */
+ * node_run) has cells, links, coordination and the admin port; each worker has a loop with an edge,
+ * on a thread of its own where there are several, else on the owner's. */
 #pragma once
 #include "app/config.h"
 

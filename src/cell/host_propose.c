@@ -28,7 +28,9 @@ void host_reply(struct proposal *p) {
 	struct host_ticket *t = ticket_of(p);
 	struct host_cell *c = t->cell;
 	list_remove(&c->in_flight, &t->node);
-	uint64_t took_ns = io_now_ns(c->host->io) - t->since_ns;
+	/* The turn may have begun before it was asked. */
+	uint64_t now_ns = io_loop_ns(c->host->io);
+	uint64_t took_ns = now_ns > t->since_ns ? now_ns - t->since_ns : 0;
 	histogram_record_us(c->metrics.propose_seconds, took_ns / 1000);
 	answer(t);
 }

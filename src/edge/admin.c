@@ -105,6 +105,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 		.limits = {.connections_max = 256,
 	                   .head_max_bytes = options->config->head_max_bytes,
 	                   .body_max_bytes = 65536,
+	                   .unsent_max_bytes = 16 << 20,
 	                   .header_time_ms = options->config->header_time_ms,
 	                   .idle_time_ms = options->config->idle_time_ms,
 	                   .body_rate_floor_bytes = options->config->body_rate_floor_bytes},

@@ -129,6 +129,7 @@ static enum err edge_listen(struct edge *e, struct fault *fault) {
 		.limits = {.connections_max = c->connections_max,
 	                   .head_max_bytes = c->head_max_bytes,
 	                   .body_max_bytes = c->body_max_bytes,
+	                   .unsent_max_bytes = c->unsent_max_bytes,
 	                   .header_time_ms = c->header_time_ms,
 	                   .idle_time_ms = c->idle_time_ms,
 	                   .body_rate_floor_bytes = c->body_rate_floor_bytes},

@@ -24,9 +24,9 @@ struct files_ops {
 	enum err (*read)(struct file *f, uint64_t offset, void *out, size_t len, size_t *got);
 	enum err (*write)(struct file *f, uint64_t offset, const void *bytes, size_t len);
 	enum err (*sync)(struct file *f); /* fdatasync */
-	/* Both in one call (RWF_DSYNC): these bytes are durable when it says ERR_OK. After an error
-	 * nothing is known of them, as after a failed sync; ERR_NO_SPACE: some may be written. */
-	enum err (*write_sync)(struct file *f, uint64_t offset, const void *bytes, size_t len);
+	/* Gives the disk what was written to [offset, offset + len) and does not wait for it. Promises
+	 * nothing: only sync does. An error is one that sync would have given. */
+	enum err (*start)(struct file *f, uint64_t offset, uint64_t len);
 	enum err (*size)(struct file *f, uint64_t *out);
 	enum err (*resize)(struct file *f, uint64_t bytes);  /* ftruncate */
 	/* Space for `bytes` in all is allocated; the file grows to it and reads as zeros there. */

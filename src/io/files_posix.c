@@ -52,11 +52,10 @@ static enum err posix_read(struct file *f, uint64_t offset, void *out, size_t le
 	return ERR_OK;
 }
 
-static enum err write_all(struct file *f, uint64_t offset, const void *bytes, size_t len,
-                          int flags) {
+static enum err posix_write(struct file *f, uint64_t offset, const void *bytes, size_t len) {
 	for (size_t done = 0; done < len;) {
-		struct iovec part = {(uint8_t *)bytes + done, len - done};
-		ssize_t n = pwritev2(f->fd, &part, 1, (off_t)(offset + done), flags);
+		ssize_t n = pwrite(f->fd, (const uint8_t *)bytes + done, len - done,
+		                   (off_t)(offset + done));
 		if (n < 0 && errno == EINTR) continue;
 		if (n < 0) return err_from_errno(errno);
 		done += (size_t)n;
@@ -64,12 +63,9 @@ static enum err write_all(struct file *f, uint64_t offset, const void *bytes, si
 	return ERR_OK;
 }
 
-static enum err posix_write(struct file *f, uint64_t offset, const void *bytes, size_t len) {
-	return write_all(f, offset, bytes, len, 0);
-}
-
-static enum err posix_write_sync(struct file *f, uint64_t offset, const void *bytes, size_t len) {
-	return write_all(f, offset, bytes, len, RWF_DSYNC);
+static enum err posix_start(struct file *f, uint64_t offset, uint64_t len) {
+	int failed = sync_file_range(f->fd, (off64_t)offset, (off64_t)len, SYNC_FILE_RANGE_WRITE);
+	return failed ? err_from_errno(errno) : ERR_OK;
 }
 
 static enum err posix_sync(struct file *f) {
@@ -214,7 +210,7 @@ struct files *files_posix(void) {
 		.read = posix_read,
 		.write = posix_write,
 		.sync = posix_sync,
-		.write_sync = posix_write_sync,
+		.start = posix_start,
 		.size = posix_size,
 		.resize = posix_resize,
 		.reserve = posix_reserve,

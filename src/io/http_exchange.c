@@ -1,6 +1,7 @@
 /* Responses of the HTTP/1.1 server. Framing, Date and Connection are decided here and
  * nowhere else. */
 #include "base/assert.h"
+#include "io/http_problem.h"
 #include "io/http_server_private.h"
 
 #include <stdio.h>
@@ -74,8 +75,29 @@ static void respond_write(struct http_exchange *x, struct slice body) {
 	if (io_conn_write(c->io, parts, body.len ? 2 : 1) != ERR_OK) c->close_after = true;
 }
 
+/* Clients that ask for much and take nothing share one bound. What answers a write is smaller, and
+ * is always said. */
+static bool respond_surplus(struct http_exchange *x, struct slice body) {
+	struct http_server *s = x->conn->server;
+	if (body.len <= HTTP_CHOKED_BYTES) return false;
+	if (s->unsent_bytes <= s->options.limits.unsent_max_bytes) return false;
+	const struct http_header fields[2] = {
+		http_field("Content-Type", slice_str(HTTP_PROBLEM_TYPE)),
+		http_field("Retry-After", SLICE_LIT("1")),
+	};
+	struct buf problem;
+	buf_init(&problem, HTTP_CHOKED_BYTES);
+	IGNORE(http_problem_render(&problem, ERR_OVERLOADED, /* without memory: no body */
+	                           "too many answers wait for slow clients; try again later",
+	                           NULL));
+	http_respond(x, err_http_status(ERR_OVERLOADED), fields, 2, buf_slice(&problem));
+	buf_done(&problem);
+	return true;
+}
+
 void http_respond(struct http_exchange *x, int status, const struct http_header *fields, int count,
                   struct slice body) {
+	if (respond_surplus(x, body)) return;
 	struct http_conn *c = x->conn;
 	ASSERT(!x->begun && c->state != CONN_IDLE);
 	if (c->state != CONN_GONE) {

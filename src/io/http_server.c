@@ -15,7 +15,6 @@ enum {
 	SPARE_EXCHANGES = 64,
 	IN_KEEP_BYTES = 4096,     /* an idle connection keeps at most this much */
 	MORE_PAUSE_BYTES = 65536, /* pipelined beyond this: stop reading */
-	CHOKED_BYTES = 65536,     /* answered but not taken by the client: no further request */
 	BODIES_MAX = 64,          /* memory for so many bodies of the greatest size, in all */
 	EXCHANGE_ARENA_BYTES = 1 << 20,
 	BODY_GRACE_MS = 5000,
@@ -84,8 +83,16 @@ static void conn_free(struct http_conn *c) {
 	server_release(s);
 }
 
+static void conn_unsent(struct http_conn *c, size_t bytes) {
+	struct http_server *s = c->server;
+	s->unsent_bytes += bytes - c->unsent;
+	metric_add(s->unsent, (int64_t)bytes - (int64_t)c->unsent);
+	c->unsent = bytes;
+}
+
 void conn_close(struct http_conn *c, bool flush) {
 	if (c->state == CONN_GONE) return;
+	conn_unsent(c, 0); /* what is flushed is little */
 	c->state = CONN_GONE;
 	io_conn_close(c->io, flush);
 	c->io = NULL;
@@ -313,6 +320,7 @@ static void on_drain(void *arg) {
 	struct http_conn *c = arg;
 	if (!c->choked) return;
 	c->choked = false;
+	conn_unsent(c, 0);
 	if (c->close_after)
 		conn_close(c, true);
 	else
@@ -333,9 +341,10 @@ void conn_finished(struct http_conn *c, int status) {
 	}
 	c->state = CONN_IDLE;
 	c->since_ns = io_loop_ns(s->io);
-	c->unsent = io_conn_pending(c->io);
+	size_t pending = io_conn_pending(c->io);
 	/* A close bounds what is still on its way to a few seconds: a slow client gets its own time. */
-	c->choked = c->close_after ? c->unsent > 0 : c->unsent > CHOKED_BYTES;
+	c->choked = pending > (c->close_after ? 0 : HTTP_CHOKED_BYTES);
+	conn_unsent(c, c->choked ? pending : 0);
 	if (c->close_after && !c->choked) {
 		conn_close(c, true);
 		return;
@@ -358,7 +367,7 @@ void conn_finished(struct http_conn *c, int status) {
 static void conn_check(struct http_conn *c, uint64_t now) {
 	const struct http_limits *l = &c->server->options.limits;
 	if (c->choked && io_conn_pending(c->io) != c->unsent) {
-		c->unsent = io_conn_pending(c->io);
+		conn_unsent(c, io_conn_pending(c->io));
 		c->since_ns = now;
 	}
 	uint64_t ms = now > c->since_ns ? (now - c->since_ns) / 1000000 : 0;
@@ -409,6 +418,8 @@ static void server_metrics(struct http_server *s, const char *name, struct regis
 	char labels[96];
 	snprintf(labels, sizeof(labels), "server=\"%s\"", name);
 	s->connections = metric_gauge(r, "holdfast_http_connections", "Open connections.", labels);
+	s->unsent = metric_gauge(r, "holdfast_http_unsent_bytes",
+	                         "Of answers that clients are slow to take.", labels);
 	s->requests = metric_counter(r, "holdfast_http_requests_total", "Requests taken.", labels);
 	s->rejected = metric_counter(r, "holdfast_http_rejected_total",
 	                             "Malformed, slow or surplus requests closed here.", labels);

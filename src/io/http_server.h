@@ -17,6 +17,9 @@ struct http_exchange;
 struct http_limits {
 	uint64_t connections_max; /* per loop; further ones are answered 503 and closed */
 	uint64_t head_max_bytes, body_max_bytes;
+	/* Of answers that clients are slow to take, per loop: while there is more, an answer of over
+	 * 64 KiB is a 503 instead. */
+	uint64_t unsent_max_bytes;
 	uint64_t header_time_ms; /* from the first byte of a head to its last; else 408 */
 	uint64_t idle_time_ms;   /* between requests; then closed */
 	uint64_t

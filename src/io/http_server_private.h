@@ -2,6 +2,8 @@
 #pragma once
 #include "io/http_server.h"
 
+enum { HTTP_CHOKED_BYTES = 65536 }; /* answered but not taken by the client: no further request */
+
 enum conn_state {
 	CONN_IDLE, /* between requests */
 	CONN_HEAD, /* part of a head is here */
@@ -22,9 +24,10 @@ struct http_server {
 	uint64_t date_s;
 	char date[32];
 	bool freed;
-	size_t live;       /* conns allocated, gone ones included */
-	size_t body_bytes; /* memory of all bodies that did not fit beside their head */
-	struct metric *connections, *requests, *rejected, *by_class[6];
+	size_t live;         /* conns allocated, gone ones included */
+	size_t body_bytes;   /* memory of all bodies that did not fit beside their head */
+	size_t unsent_bytes; /* of all choked connections */
+	struct metric *unsent, *connections, *requests, *rejected, *by_class[6];
 	struct histogram *duration;
 };
 
@@ -36,7 +39,7 @@ struct http_conn {
 	bool dispatching, close_after, peer_ended, paused;
 	bool owned;    /* the handler has the request: not freed before it has answered */
 	bool choked;   /* the client does not take its answers: no further request until it does */
-	size_t unsent; /* when last looked at: does it take any? */
+	size_t unsent; /* while choked, when last looked at: does it take any? */
 	struct buf in; /* bytes of the current request, then of pipelined ones */
 	struct buf more; /* what arrived while `in` must not move */
 	size_t used;     /* of `in` by the current request, once it is whole */

@@ -65,6 +65,10 @@ void io_lane_submit(struct io_lane *lane, struct io_job *job) {
 	lane->ops->lane_submit(lane, job);
 }
 
+void io_lane_tell(struct io_lane *lane) {
+	lane->ops->lane_tell(lane);
+}
+
 void io_lane_free(struct io_lane *lane) {
 	if (lane) lane->ops->lane_free(lane);
 }

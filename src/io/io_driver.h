@@ -23,6 +23,7 @@ struct io_ops {
 
 	struct io_lane *(*lane_new)(struct io *io, const char *name);
 	void (*lane_submit)(struct io_lane *lane, struct io_job *job);
+	void (*lane_tell)(struct io_lane *lane);
 	void (*lane_free)(struct io_lane *lane);
 
 	enum err (*tcp_listen)(struct io *io, const char *host, uint16_t port,

@@ -176,9 +176,9 @@ static enum err disk_sync(struct file *file) {
 	return err;
 }
 
-static enum err disk_write_sync(struct file *file, uint64_t offset, const void *bytes, size_t len) {
-	enum err err = disk_write(file, offset, bytes, len);
-	return err == ERR_OK ? disk_sync(file) : err;
+/* What is not synced may be lost or kept in any part already. */
+static enum err disk_start(struct file *file, uint64_t offset, uint64_t len) {
+	return ((struct sim_file *)file)->inode ? ERR_OK : ERR_IO;
 }
 
 static enum err disk_size(struct file *file, uint64_t *out) {
@@ -327,7 +327,7 @@ struct files *sim_disk_new(uint64_t seed) {
 		.read = disk_read,
 		.write = disk_write,
 		.sync = disk_sync,
-		.write_sync = disk_write_sync,
+		.start = disk_start,
 		.size = disk_size,
 		.resize = disk_resize,
 		.reserve = disk_reserve,

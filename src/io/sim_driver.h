@@ -98,6 +98,7 @@ void sim_io_die(struct sim_io *io); /* what waits on the loop is forgotten, nobo
 void sim_io_release(struct sim_io *io);
 struct io_lane *sim_lane_new(struct io *io, const char *name);
 void sim_lane_submit(struct io_lane *lane, struct io_job *job);
+void sim_lane_tell(struct io_lane *lane);
 void sim_lane_free(struct io_lane *lane);
 void sim_lanes_forget(struct sim_io *io);
 void sim_lanes_release(struct sim_io *io);

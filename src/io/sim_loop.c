@@ -184,6 +184,7 @@ const struct io_ops sim_ops = {
 	.timer_free = timer_free,
 	.lane_new = sim_lane_new,
 	.lane_submit = sim_lane_submit,
+	.lane_tell = sim_lane_tell,
 	.lane_free = sim_lane_free,
 	.tcp_listen = sim_tcp_listen,
 	.listener_close = sim_listener_close,

@@ -47,7 +47,8 @@ void uv_conn_set_peer(struct uv_conn *c, const struct sockaddr *peer) {
 static void forget_state(struct uv_conn *c) {
 	if (c->unsaid) list_remove(&c->io->broken, &c->state_node);
 	if (c->lingering) list_remove(&c->io->lingering, &c->state_node);
-	c->unsaid = c->lingering = false;
+	if (c->late) list_remove(&c->io->late, &c->late_node);
+	c->unsaid = c->lingering = c->late = false;
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -109,8 +110,10 @@ void uv_conns_say_broken(struct uv_io *io) {
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf) {
 	struct uv_conn *c = handle->data;
-	*buf = c->paused ? uv_buf_init(NULL, 0)
-	                 : uv_buf_init((char *)c->io->read_buffer, IO_READ_BUFFER_BYTES);
+	bool later = c->paused || c->io->reads >= UV_READS_PER_TURN;
+	if (!later) c->io->reads++;
+	*buf = later ? uv_buf_init(NULL, 0)
+	             : uv_buf_init((char *)c->io->read_buffer, IO_READ_BUFFER_BYTES);
 }
 
 static void on_lingering_read(struct uv_conn *c, ssize_t n) {
@@ -129,16 +132,24 @@ static enum err end_of(struct uv_conn *c) {
 	return error ? err_of_uv(-error) : ERR_OK;
 }
 
+static void conn_late(struct uv_conn *c) {
+	if (c->late) return;
+	c->late = true;
+	list_push_back(&c->io->late, &c->late_node);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 	struct uv_conn *c = stream->data;
 	if (n == 0) return;
-	if (c->lingering) {
-		on_lingering_read(c, n);
-		return;
-	}
-	if (n == UV_ENOBUFS) { /* bytes came while paused: only now stop the watching */
+	if (n ==
+	    UV_ENOBUFS) { /* bytes came while paused, or too many: only now stop the watching */
 		uv_read_stop(stream);
 		c->stopped = true;
+		if (!c->paused) conn_late(c);
+		return;
+	}
+	if (c->lingering) {
+		on_lingering_read(c, n);
 		return;
 	}
 	uv_enter(c->io);
@@ -156,6 +167,16 @@ static void conn_read(struct uv_conn *c) {
 	c->stopped = false;
 	int failed = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
 	if (failed && failed != UV_EALREADY) conn_break(c, err_of_uv(failed));
+}
+
+/* A new turn: those that were put off are first with the kernel, which asks in order. */
+void uv_conns_read_late(struct uv_io *io) {
+	io->reads = 0;
+	for (struct list_node *n; (n = list_pop_front(&io->late));) {
+		struct uv_conn *c = CONTAINER_OF(n, struct uv_conn, late_node);
+		c->late = false;
+		if (c->stopped && !c->paused && !c->ended && !c->broken) conn_read(c);
+	}
 }
 
 void uv_io_conn_open(struct io_conn *base) {

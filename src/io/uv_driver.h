@@ -11,6 +11,7 @@
 
 enum {
 	UV_POSTS_PER_TURN = 256, /* then sockets get their turn */
+	UV_READS_PER_TURN = 512, /* then timers and posts: a flood must not cost a lease */
 	UV_LINGERING_MAX = 1024, /* closed connections still flushing, a loop */
 	UV_ACCEPTS_PER_TURN = 64,
 	UV_LISTEN_BACKLOG = 1024,
@@ -21,7 +22,8 @@ enum {
 struct uv_io {
 	struct io base;
 	uv_loop_t loop;
-	uv_async_t wake;
+	uv_poll_t wake; /* wake_fd */
+	int wake_fd;
 	uv_prepare_t turn_end;
 	struct queue posts;
 	atomic_bool stopping;
@@ -31,6 +33,8 @@ struct uv_io {
 	struct list timers, lanes, listeners, connects, conns;
 	struct list broken;    /* connections whose on_end is still to be called */
 	struct list lingering; /* closed with flush, oldest first */
+	struct list late;      /* connections that are read in the next turn */
+	int reads;             /* in this turn */
 	uv_timer_t linger_timer;
 	uint8_t *read_buffer; /* one for all connections: an idle one holds none */
 };
@@ -50,6 +54,7 @@ struct uv_conn {
 	uv_tcp_t tcp;
 	struct list_node node;       /* io->conns */
 	struct list_node state_node; /* io->broken or io->lingering */
+	struct list_node late_node;  /* io->late */
 	struct uv_out *out;          /* NULL: nothing is pending */
 	uint64_t linger_until_ms;
 	enum err why;   /* what broke it, until on_end is called */
@@ -57,6 +62,7 @@ struct uv_conn {
 	bool stopped;   /* reading really stopped */
 	bool ended;     /* on_end was called */
 	bool broken;    /* no further write can succeed */
+	bool late;      /* on io->late */
 	bool unsaid;    /* on io->broken */
 	bool lingering; /* the owner is gone */
 };
@@ -82,6 +88,7 @@ void uv_timer_start_ns(uv_timer_t *timer, uv_timer_cb fn, uint64_t delay_ns);
 /* uv_lane.c */
 struct io_lane *uv_io_lane_new(struct io *io, const char *name);
 void uv_io_lane_submit(struct io_lane *lane, struct io_job *job);
+void uv_io_lane_tell(struct io_lane *lane);
 void uv_io_lane_free(struct io_lane *lane);
 void uv_lanes_free(struct uv_io *io); /* the loop no longer runs */
 
@@ -106,6 +113,7 @@ MUST enum err uv_conn_adopt(struct uv_conn *c, int fd);
 void uv_conn_set_peer(struct uv_conn *c, const struct sockaddr *peer);
 void uv_conn_destroy(struct uv_conn *c); /* closes at once, frees when libuv lets go */
 void uv_conns_say_broken(struct uv_io *io);
+void uv_conns_read_late(struct uv_io *io);
 void uv_on_linger_due(uv_timer_t *timer);
 void uv_conns_destroy(struct uv_io *io);
 void uv_io_conn_open(struct io_conn *c);

@@ -28,27 +28,45 @@ static void list_take(struct list *to, struct list *from) {
 	for (struct list_node *n; (n = list_pop_front(from));) list_push_back(to, n);
 }
 
+/* Not under the lock: the loop that wakes will want it. */
+void uv_io_lane_tell(struct io_lane *base) {
+	struct uv_lane *lane = (struct uv_lane *)base;
+	pthread_mutex_lock(&lane->lock);
+	bool post = !list_empty(&lane->finished) && !lane->posted && !lane->stopping;
+	if (post) lane->posted = true;
+	pthread_mutex_unlock(&lane->lock);
+	if (post) uv_io_post(&lane->io->base, &lane->post);
+}
+
+/* NULL: the lane stops. */
+static struct io_job *job_next(struct uv_lane *lane) {
+	pthread_mutex_lock(&lane->lock);
+	while (list_empty(&lane->waiting) && !lane->stopping)
+		pthread_cond_wait(&lane->more, &lane->lock);
+	struct list_node *node = list_pop_front(&lane->waiting);
+	pthread_mutex_unlock(&lane->lock);
+	return node ? CONTAINER_OF(node, struct io_job, node) : NULL;
+}
+
+/* Whether the one after it will do the telling. Nothing is left untold for longer than one job:
+ * what was finished before this one has been told by it, or is now. */
+static bool job_finish(struct uv_lane *lane, struct io_job *job) {
+	pthread_mutex_lock(&lane->lock);
+	bool told = list_empty(&lane->finished) || lane->posted;
+	list_push_back(&lane->finished, &job->node);
+	struct list_node *next = list_first(&lane->waiting);
+	bool later = told && next && CONTAINER_OF(next, struct io_job, node)->tells;
+	pthread_mutex_unlock(&lane->lock);
+	return later;
+}
+
 static void *lane_main(void *arg) {
 	struct uv_lane *lane = arg;
 	pthread_setname_np(pthread_self(), lane->name);
-	pthread_mutex_lock(&lane->lock);
-	for (;;) {
-		struct list_node *node = list_pop_front(&lane->waiting);
-		if (!node) {
-			if (lane->stopping) break;
-			pthread_cond_wait(&lane->more, &lane->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&lane->lock);
-		struct io_job *job = CONTAINER_OF(node, struct io_job, node);
+	for (struct io_job *job; (job = job_next(lane));) {
 		job->run(job);
-		pthread_mutex_lock(&lane->lock);
-		list_push_back(&lane->finished, node);
-		if (lane->posted || lane->stopping) continue;
-		lane->posted = true;
-		uv_io_post(&lane->io->base, &lane->post);
+		if (!job_finish(lane, job)) uv_io_lane_tell(&lane->base);
 	}
-	pthread_mutex_unlock(&lane->lock);
 	return NULL;
 }
 

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "io/uv_driver.h"
@@ -39,10 +41,11 @@ static void fill_random(struct io *base, void *out, size_t len) {
 	}
 }
 
-/* Any thread. The flag of the queue is the full barrier that libuv's own check of a pending
- * wake-up lacks. */
+/* Any thread. An eventfd of our own: the queue's flag says already whether one is due, and what
+ * uv_async_send wakes spins until the sender is back from the kernel. */
 static void wake(struct uv_io *io) {
-	ASSERT(uv_async_send(&io->wake) == 0);
+	const uint64_t one = 1;
+	ASSERT(write(io->wake_fd, &one, sizeof one) == sizeof one);
 }
 
 void uv_io_post(struct io *base, struct io_post *post) {
@@ -51,8 +54,11 @@ void uv_io_post(struct io *base, struct io_post *post) {
 	if (queue_push(&io->posts, (struct queue_node *)post->link)) wake(io);
 }
 
-static void on_wake(uv_async_t *handle) {
+static void on_wake(uv_poll_t *handle, int status, int events) {
 	struct uv_io *io = handle->data;
+	uint64_t count;
+	ssize_t got = read(io->wake_fd, &count, sizeof count); /* before the queue is looked at */
+	ASSERT(got == sizeof count || errno == EAGAIN || errno == EINTR);
 	queue_begin(&io->posts);
 	if (atomic_load(&io->stopping)) uv_stop(&io->loop);
 	for (int i = 0; i < UV_POSTS_PER_TURN; i++) {
@@ -79,6 +85,7 @@ static void finish_turn(struct uv_io *io) {
 
 static void on_turn_end(uv_prepare_t *handle) {
 	finish_turn(handle->data);
+	uv_conns_read_late(handle->data);
 }
 
 static void add_turn_end(struct io *base, void (*fn)(void *arg), void *arg) {
@@ -110,6 +117,7 @@ static void free_io(struct io *base) {
 	uv_close((uv_handle_t *)&io->turn_end, NULL);
 	uv_run(&io->loop, UV_RUN_DEFAULT); /* only closing is left: libuv lets go of the memory */
 	ASSERT(uv_loop_close(&io->loop) == 0);
+	close(io->wake_fd);
 	free(io->read_buffer);
 	free(io);
 }
@@ -130,6 +138,7 @@ const struct io_ops uv_ops = {
 	.timer_free = uv_io_timer_free,
 	.lane_new = uv_io_lane_new,
 	.lane_submit = uv_io_lane_submit,
+	.lane_tell = uv_io_lane_tell,
 	.lane_free = uv_io_lane_free,
 	.tcp_listen = uv_io_tcp_listen,
 	.listener_close = uv_io_listener_close,
@@ -145,37 +154,36 @@ const struct io_ops uv_ops = {
 
 static void init_lists(struct uv_io *io) {
 	struct list *lists[] = {&io->timers, &io->lanes,  &io->listeners, &io->connects,
-	                        &io->conns,  &io->broken, &io->lingering};
+	                        &io->conns,  &io->broken, &io->lingering, &io->late};
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) list_init(lists[i]);
+}
+
+static struct uv_io *uv_io_alloc(void) {
+	struct uv_io *io = calloc(1, sizeof *io);
+	if (!io) return NULL;
+	io->read_buffer = malloc(IO_READ_BUFFER_BYTES);
+	io->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (io->read_buffer && io->wake_fd >= 0 && uv_loop_init(&io->loop) == 0) return io;
+	if (io->wake_fd >= 0) close(io->wake_fd);
+	free(io->read_buffer);
+	free(io);
+	return NULL;
 }
 
 struct io *io_uv_new(void) {
 	/* libuv writes with write(2): a peer that left must be an error, not our death. */
 	signal(SIGPIPE, SIG_IGN);
-	struct uv_io *io = calloc(1, sizeof *io);
+	struct uv_io *io = uv_io_alloc();
 	if (!io) return NULL;
 	io->base.ops = &uv_ops;
 	io->ran = true; /* what was set up before the first turn is flushed in it */
-	io->read_buffer = malloc(IO_READ_BUFFER_BYTES);
 	queue_init(&io->posts);
 	init_lists(io);
-	if (!io->read_buffer || uv_loop_init(&io->loop) != 0) {
-		free(io->read_buffer);
-		free(io);
-		return NULL;
-	}
 	uv_prepare_init(&io->loop, &io->turn_end);
 	uv_timer_init(&io->loop, &io->linger_timer);
+	ASSERT(uv_poll_init(&io->loop, &io->wake, io->wake_fd) == 0); /* a fresh descriptor */
 	io->turn_end.data = io->linger_timer.data = io->wake.data = io;
-	if (uv_async_init(&io->loop, &io->wake, on_wake) != 0) {
-		uv_close((uv_handle_t *)&io->turn_end, NULL);
-		uv_close((uv_handle_t *)&io->linger_timer, NULL);
-		uv_run(&io->loop, UV_RUN_DEFAULT);
-		uv_loop_close(&io->loop);
-		free(io->read_buffer);
-		free(io);
-		return NULL;
-	}
+	ASSERT(uv_poll_start(&io->wake, UV_READABLE, on_wake) == 0);
 	uv_prepare_start(&io->turn_end, on_turn_end);
 	return &io->base;
 }

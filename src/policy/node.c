@@ -56,6 +56,7 @@ static const struct field lease_fields[] = {
 static const struct field limit_fields[] = {
 	NUMBER("connections", connections_max, 1, 1000000),
 	SIZE("body", body_max_bytes, KIB, 64 * MIB),
+	SIZE("unsent", unsent_max_bytes, MIB, 64 * GIB),
 	SIZE("head", head_max_bytes, KIB, MIB),
 	TIME("header_time", header_time_ms, 100, HOUR),
 	SIZE("body_rate", body_rate_floor_bytes, 0, GIB),
@@ -137,6 +138,7 @@ static void node_defaults(struct node_source *s) {
 	c->lease_renew_ms = 100;
 	c->connections_max = 10000;
 	c->body_max_bytes = 4 * MIB;
+	c->unsent_max_bytes = 256 * MIB;
 	c->head_max_bytes = 16 * KIB;
 	c->header_time_ms = 10 * SECOND;
 	c->body_rate_floor_bytes = KIB;

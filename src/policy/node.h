@@ -9,9 +9,10 @@
  *   secret_file: cluster.secret  # shared by the regions: signs tokens, opens replication
  *   regions:                     # every region of the policy, in this order
  *     us-east: {http: "127.0.0.1:7101", admin: "127.0.0.1:7201", replication: "127.0.0.1:7301"}
- *   workers: 1                   # loops that serve HTTP; 0: one per core
+ *   workers: 1                   # loops that serve HTTP; 0: one per core. One: the cells' own
  *   lease: {length: 600ms, renew: 100ms}
- *   limits: {connections: 10000, body: 4MiB, head: 16KiB, header_time: 10s, body_rate: 1KiB, idle_time: 75s}
+ *   limits: {connections: 10000, body: 4MiB, unsent: 256MiB, head: 16KiB, header_time: 10s,
+ *            body_rate: 1KiB, idle_time: 75s}
  *   hold: {requests: 1024, bytes: 64MiB, time: 10s}
  *   storage: {segment: 16MiB, min_free: 64MiB, retain: 256MiB}
  *   decisions: 1024              # remembered by each worker, for `explain --id`
@@ -41,7 +42,7 @@ struct node_config {
 	int region_count, self; /* self: index of `region` in regions */
 	int workers;
 	uint64_t lease_length_ms, lease_renew_ms;
-	uint64_t connections_max, body_max_bytes, head_max_bytes;
+	uint64_t connections_max, body_max_bytes, unsent_max_bytes, head_max_bytes;
 	uint64_t header_time_ms, body_rate_floor_bytes, idle_time_ms;
 	uint64_t hold_requests, hold_bytes, hold_time_ms;
 	uint64_t segment_bytes, min_free_bytes, retain_bytes;

@@ -36,7 +36,9 @@ static void append_group(struct local *l, struct list *group) {
 		if (!w->err) reserve |= append_is_reserved(w);
 	}
 	bool any = l->writer.batch_last.seq > l->writer.tail.seq;
-	enum err err = log_batch_commit(&l->writer, reserve);
+	enum err err = log_batch_write(&l->writer, reserve);
+	io_lane_tell(l->log_queue.lane); /* of the group before */
+	if (!err) err = log_batch_sync(&l->writer);
 	if (any) l->refused = err == ERR_NO_SPACE;
 	if (!err) return;
 	if (err != ERR_NO_SPACE) err = local_fence(l, err, "writing the log");

@@ -225,6 +225,7 @@ static enum err lanes_start(struct local *l) {
 	l->view_queue.group_bytes = SIZE_MAX;
 	l->view_queue.run = local_view_run;
 	l->view_queue.settle = local_settle;
+	l->log_queue.tells = true;
 	enum err err = work_queue_init(&l->log_queue, l->io, "store-log");
 	if (!err) err = work_queue_init(&l->view_queue, l->io, "store-view");
 	return err ? err : local_keep_init(l);

@@ -169,12 +169,14 @@ struct log_writer {
 MUST enum err log_writer_open(struct log_writer *w, struct log *log);
 void log_writer_done(struct log_writer *w);
 /* Starts a batch; log_batch_add checks and copies whole records, all or none (ERR_CORRUPT,
- * ERR_CONFLICT: not the next seq); log_batch_commit writes and syncs.
+ * ERR_CONFLICT: not the next seq); log_batch_write gives them to the disk, log_batch_sync waits until
+ * they are durable.
  * Nothing of a batch is left after ERR_NO_SPACE; ERR_IO means that it is not known. `reserve`
  * lets it use the space kept free for the records of a failover. */
 void log_batch_begin(struct log_writer *w);
 MUST enum err log_batch_add(struct log_writer *w, struct slice records);
-MUST enum err log_batch_commit(struct log_writer *w, bool reserve);
+MUST enum err log_batch_write(struct log_writer *w, bool reserve);
+MUST enum err log_batch_sync(struct log_writer *w);
 /* Drops every record after `to`, durably, also over a crash in between: the intent is written
  * first and log_open finishes it (`cut`). */
 MUST enum err log_truncate(struct log_writer *w, const struct position *to);

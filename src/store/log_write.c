@@ -248,7 +248,7 @@ static enum err batch_publish(struct log_writer *w) {
 	return err ? ERR_IO : ERR_OK; /* durable, but the list lacks it: open anew */
 }
 
-enum err log_batch_commit(struct log_writer *w, bool reserve) {
+enum err log_batch_write(struct log_writer *w, bool reserve) {
 	if (w->batch.len <= BATCH_HEAD_BYTES) return ERR_OK;
 	const struct files_ops *ops = w->log->files->ops;
 	enum err err = reserve ? ERR_OK : space_check(w->log, 0);
@@ -257,9 +257,14 @@ enum err log_batch_commit(struct log_writer *w, bool reserve) {
 	batch_head_encode(w->batch.mem + w->batch.start, w->header.nonce, w->offset,
 	                  w->tail.seq + 1);
 	struct slice bytes = buf_slice(&w->batch);
-	err = ops->write_sync(w->file, w->offset, bytes.ptr, bytes.len);
+	err = ops->write(w->file, w->offset, bytes.ptr, bytes.len);
 	if (err == ERR_NO_SPACE) return batch_undo(w);
+	return err || ops->start(w->file, w->offset, bytes.len) ? ERR_IO : ERR_OK;
+}
+
+enum err log_batch_sync(struct log_writer *w) {
+	if (w->batch.len <= BATCH_HEAD_BYTES) return ERR_OK;
 	/* Whatever a failed sync says, the kernel may have dropped the pages: no retry. */
-	if (err) return ERR_IO;
+	if (w->log->files->ops->sync(w->file)) return ERR_IO;
 	return batch_publish(w);
 }

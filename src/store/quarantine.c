@@ -125,9 +125,12 @@ enum err quarantine_write(struct files *files, const char *dir, const struct qua
 	s.m.keep = tail->keep;
 	s.m.last = tail->last;
 	enum err err = id_choose(files, dir, &s.m, &saved);
-	if (err || saved) return err;
-	err = path_make(area, "%s/quarantine", dir);
+	if (!err) err = path_make(area, "%s/quarantine", dir);
 	if (!err) err = path_make(home, "%s/%s", area, s.m.id);
+	if (!err && saved) { /* before a crash, which may have come before the names were durable */
+		err = files->ops->sync_dir(files, home);
+		return err ? err : files->ops->sync_dir(files, area);
+	}
 	if (!err) err = quarantine_path(dir, s.m.id, "records", path);
 	if (!err) err = files->ops->mkdir(files, home);
 	if (!err) err = records_save(&s, path, reader);

@@ -82,8 +82,8 @@ enum err work_queue_init(struct work_queue *q, struct io *io, const char *lane_n
 	pthread_mutex_init(&q->lock, NULL);
 	list_init(&q->pending);
 	for (int i = 0; i < 2; i++) {
-		q->jobs[i] =
-			(struct work_job){.job = {.run = job_run, .done = job_done}, .queue = q};
+		q->jobs[i] = (struct work_job){
+			.job = {.run = job_run, .done = job_done, .tells = q->tells}, .queue = q};
 		list_init(&q->jobs[i].taken);
 	}
 	q->lane = io_lane_new(io, lane_name);

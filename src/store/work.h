@@ -47,6 +47,7 @@ struct work_queue {
 	struct work_job jobs[2];
 	bool *stopped;      /* set when the queue goes while its `done`s are being called */
 	size_t group_bytes; /* appends beyond this wait for the next group */
+	bool tells;         /* run calls io_lane_tell: see io_job */
 	/* On the lane: does the group, all of one kind (several only of append or apply), and
 	 * sets each work's err. */
 	void (*run)(struct work_queue *q, struct list *group);
@@ -54,7 +55,7 @@ struct work_queue {
 	void (*settle)(struct work_queue *q, struct list *group);
 };
 
-/* Callers fill group_bytes, run and settle. ERR_NO_MEMORY. */
+/* Callers fill group_bytes, tells, run and settle. ERR_NO_MEMORY. */
 MUST enum err work_queue_init(struct work_queue *q, struct io *io, const char *lane_name);
 /* Loop thread. The op is queued; its done comes later from the loop. */
 struct work *work_of(struct store_op *op, enum work_kind kind);

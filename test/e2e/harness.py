@@ -383,13 +383,13 @@ tenants:
 
 class Nodes(Cluster):
     """A cluster written by hand: some regions of the playground, each started by itself with
-    `serve`. Options are lines for the node files."""
+    `serve`. Options are lines for the node files. Two workers each: playgrounds have one."""
 
     def __init__(self, directory, regions, residency, cells, tenants, options="", base=None,
-                 http_of=None):
+                 http_of=None, workers=2):
         super().__init__(directory, base or free_port_base(), regions)
         self.http.update(http_of or {})
-        self.processes, self.options = {}, options
+        self.processes, self.options, self.workers = {}, options, workers
         self.dir.mkdir(parents=True, exist_ok=True)
         (self.dir / "cluster.secret").write_text(secrets.token_hex(32))
         lines = []
@@ -407,7 +407,8 @@ class Nodes(Cluster):
 
     def node_text(self, region, data=None, options=None):
         text = (f"cluster: nodes\nregion: {region}\ndata: {data or region}\npolicy: policy.yaml\n"
-                "coordination: {file: coordination}\nsecret_file: cluster.secret\nworkers: 1\n"
+                "coordination: {file: coordination}\nsecret_file: cluster.secret\n"
+                f"workers: {self.workers}\n"
                 f"{self.options if options is None else options}\nregions:\n")
         for r in self.regions:
             text += (f'  {r}: {{http: "127.0.0.1:{self.http[r]}", admin: "127.0.0.1:{self.admin[r]}", '

@@ -26,7 +26,7 @@ def strict():
     """A single node with small limits."""
     options = "limits: {connections: 20, body: 64KiB, head: 2KiB, header_time: 500ms, idle_time: 2s}"
     with harness.directory("strict") as path:
-        nodes = harness.Nodes(path, ["us-east"], **ONE_REGION, options=options)
+        nodes = harness.Nodes(path, ["us-east"], **ONE_REGION, options=options, workers=1)
         with harness.running(nodes.start()):
             nodes.wait_home("us-1")
             yield nodes
@@ -431,13 +431,13 @@ def test_policy_mistakes_are_refused_with_their_place(files, what):
 
 
 NODE_MISTAKES = {
-    "unknown key": ("workers: 1", "wrokers: 1", ["wrokers", "workers"]),
+    "unknown key": ("workers: 2", "wrokers: 2", ["wrokers", "workers"]),
     "unknown region": ("region: us-east", "region: us-esat", ["us-esat", "us-east"]),
     "missing key": ("secret_file: cluster.secret\n", "", ["secret_file"]),
     "bad address": ('http: "127.0.0.1:', 'http: "127.0.0.1', ["HOST:PORT"]),
     "region not in policy": ("  eu-west: {http", "  eu-south: {http", ["eu-south"]),
-    "lease shorter than renewal": ("workers: 1", "lease: {length: 200ms, renew: 300ms}", ["renew"]),
-    "bad duration": ("workers: 1", "limits: {header_time: soon}", ["soon"]),
+    "lease shorter than renewal": ("workers: 2", "lease: {length: 200ms, renew: 300ms}", ["renew"]),
+    "bad duration": ("workers: 2", "limits: {header_time: soon}", ["soon"]),
 }
 
 

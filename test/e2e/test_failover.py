@@ -326,7 +326,7 @@ def test_held_requests_are_bounded_in_number_and_time():
     """With nobody to come, they are let go in time and told that nothing happened."""
     options = "hold: {requests: 5, bytes: 1MiB, time: 1s}"
     with harness.directory("hold") as path:
-        nodes = harness.Nodes(path, ["us-east", "eu-west"], options=options,
+        nodes = harness.Nodes(path, ["us-east", "eu-west"], options=options, workers=1,
                               residency={"us": "regions: [us-east], transit: allow"},
                               cells={"us-1": "replicas: [us-east], mode: async"},
                               tenants={"acme": "residency: us, cell: us-1"})

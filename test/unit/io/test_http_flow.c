@@ -96,11 +96,36 @@ static void who_takes_nothing_is_closed(void **state) {
 	web_done(&w);
 }
 
+/* All that clients ask for and do not take is bounded together; small answers always go. */
+static void untaken_answers_are_bounded_in_all(void **state) {
+	struct web w;
+	struct raw slow, other;
+	web_open(&w, state);
+	raw_open(&slow, &w);
+	io_conn_pause(slow.conn);
+	raw_send(&slow, "GET /big HTTP/1.1\r\n" HOST "\r\n");
+	port_run_for(w.p, 100 * MS);
+	raw_open(&other, &w);
+	raw_send(&other, "GET /big HTTP/1.1\r\n" HOST "\r\n");
+	raw_expect(&other, "too many answers wait");
+	assert_true(raw_has(&other, "503") && raw_has(&other, "Retry-After: 1"));
+	raw_send(&other, "GET /memo HTTP/1.1\r\n" HOST "\r\n");
+	raw_expect(&other, "memo 1");
+	raw_done(&slow);
+	port_run_for(w.p, 100 * MS);
+	buf_reset(&other.got);
+	raw_send(&other, "GET /big HTTP/1.1\r\n" HOST "\r\n");
+	raw_expect(&other, "200 OK");
+	raw_done(&other);
+	web_done(&w);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		ON_BOTH(slow_answers_to_much_that_is_pipelined),
 		ON_BOTH(answers_that_are_not_taken_hold_up_the_next),
 		ON_BOTH(who_takes_nothing_is_closed),
+		ON_BOTH(untaken_answers_are_bounded_in_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

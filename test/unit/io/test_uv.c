@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -116,6 +117,43 @@ static void a_lane_goes_while_news_is_under_way(void **state) {
 	io_lane_free(lane);
 	free(job);
 	port_run_for(p, 10 * MS);
+}
+
+/* Of two jobs that tell, the first is said while the second waits, not after it. */
+struct telling {
+	struct io_job job;
+	struct port *p;
+	struct io_lane *lane;
+	atomic_bool *first_said;
+	bool second, seen;
+};
+
+static void tell_run(struct io_job *job) {
+	struct telling *t = CONTAINER_OF(job, struct telling, job);
+	io_lane_tell(t->lane);
+	for (int i = 0; t->second && i < 5000 && !atomic_load(t->first_said); i++) usleep(1000);
+	t->seen = atomic_load(t->first_said);
+}
+
+static void tell_done(struct io_job *job) {
+	struct telling *t = CONTAINER_OF(job, struct telling, job);
+	atomic_store(t->first_said, true);
+	if (t->second) port_stop(t->p);
+}
+
+static void a_job_is_said_while_the_next_waits(void **state) {
+	struct port *p = *state;
+	struct io_lane *lane = io_lane_new(p->client, "lane");
+	atomic_bool first_said = false;
+	struct telling both[2];
+	for (int i = 0; i < 2; i++) {
+		struct io_job job = {.run = tell_run, .done = tell_done, .tells = true};
+		both[i] = (struct telling){job, p, lane, &first_said, i == 1, false};
+		io_lane_submit(lane, &both[i].job);
+	}
+	port_run(p);
+	assert_true(both[1].seen);
+	io_lane_free(lane);
 }
 
 static void what_is_open_goes_with_the_loop(void **state) {
@@ -320,6 +358,70 @@ static void no_reset_overtakes_a_flushed_answer(void **state) {
 	io_listener_close(l);
 }
 
+/* --- floods --------------------------------------------------------------------------- */
+
+enum { FLOOD = 700, READS_PER_TURN_MAX = 512 };
+
+struct flood {
+	struct port *p;
+	struct io_conn *conns[FLOOD];
+	int count, read, read_in_turn, most_in_turn;
+};
+
+static void flood_accept(void *arg, struct io_conn *conn) {
+	struct flood *f = arg;
+	f->conns[f->count++] = conn;
+	if (f->count == FLOOD) port_stop(f->p);
+}
+
+static void flood_data(void *arg, struct slice data) {
+	struct flood *f = arg;
+	f->read++;
+	f->read_in_turn++;
+	if (f->read == FLOOD) port_stop(f->p);
+}
+
+static void flood_end(void *arg, enum err why) {}
+
+static void flood_turn(void *arg) {
+	struct flood *f = arg;
+	if (f->read_in_turn > f->most_in_turn) f->most_in_turn = f->read_in_turn;
+	f->read_in_turn = 0;
+}
+
+/* However many clients have sent something: the loop looks at its timers in between, and
+ * nobody is forgotten. */
+static void a_flood_is_read_in_turns(void **state) {
+	static struct flood flood; /* the hook outlives this function */
+	struct flood *f = &flood;
+	f->p = *state;
+	struct rlimit before, high;
+	getrlimit(RLIMIT_NOFILE, &before);
+	high = before;
+	high.rlim_cur = high.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &high);
+	struct io_listener *l;
+	assert_int_equal(io_tcp_listen(f->p->server, "127.0.0.1", 0, flood_accept, f, &l, NULL),
+	                 ERR_OK);
+	int clients[FLOOD];
+	for (int i = 0; i < FLOOD; i++) clients[i] = client_socket(io_listener_port(l));
+	port_run(f->p);
+	io_on_turn_end(f->p->server, flood_turn, f);
+	for (int i = 0; i < FLOOD; i++) assert_int_equal(write(clients[i], "x", 1), 1);
+	const struct io_conn_handler handler = {flood_data, flood_end, NULL};
+	for (int i = 0; i < FLOOD; i++) io_conn_open(f->conns[i], &handler, f);
+	port_run(f->p);
+	assert_int_equal(f->read, FLOOD);
+	assert_in_range(f->most_in_turn, 1, READS_PER_TURN_MAX);
+	for (int i = 0; i < FLOOD; i++) {
+		io_conn_close(f->conns[i], false);
+		close(clients[i]);
+	}
+	io_listener_close(l);
+	port_run_for(f->p, 10 * MS);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 #define ON_UV(test)                                                                                \
 	{ #test, test, port_uv, port_done, NULL }
 
@@ -327,6 +429,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		ON_UV(many_threads_post),
 		ON_UV(no_wake_up_is_lost),
+		ON_UV(a_job_is_said_while_the_next_waits),
+		ON_UV(a_flood_is_read_in_turns),
 		ON_UV(another_thread_stops_the_loop),
 		ON_UV(a_lane_goes_while_news_is_under_way),
 		ON_UV(what_is_open_goes_with_the_loop),

@@ -8,6 +8,7 @@
 
 #include "io/http_server.h"
 
+enum { WEB_BIG_BYTES = 7 << 20 };
 enum { WEB_KEPT_MAX = 16, WEB_BODY_MAX = 100000, WEB_HEAD_MAX = 2048, WEB_CONNECTIONS_MAX = 8 };
 
 struct web {
@@ -63,6 +64,9 @@ static inline void web_on_request(void *arg, struct http_exchange *x) {
 		if (w->kept_count == w->stop_at_kept) port_stop(w->p);
 	} else if (slice_is(path, "/stream")) {
 		web_stream(x);
+	} else if (slice_is(path, "/big")) {
+		static const uint8_t big[WEB_BIG_BYTES];
+		web_respond_body(x, slice_of(big, sizeof big));
 	} else if (slice_is(path, "/memo")) {
 		web_memo(x);
 	} else if (slice_is(path, "/nothing")) {
@@ -84,6 +88,7 @@ static inline void web_open(struct web *w, void **state) {
 		.limits = {.connections_max = WEB_CONNECTIONS_MAX,
 	                   .head_max_bytes = WEB_HEAD_MAX,
 	                   .body_max_bytes = WEB_BODY_MAX,
+	                   .unsent_max_bytes = 100000,
 	                   .header_time_ms = 300,
 	                   .idle_time_ms = 1000,
 	                   .body_rate_floor_bytes = 1000},
@@ -93,8 +98,8 @@ static inline void web_open(struct web *w, void **state) {
 		.registry = w->registry,
 	};
 	struct fault fault;
-	assert_int_equal(
-		http_server_new(w->p->server, &options, w->p->host, 0, &w->server, &fault), ERR_OK);
+	assert_int_equal(http_server_new(w->p->server, &options, w->p->host, 0, &w->server, &fault),
+	                 ERR_OK);
 	w->port = http_server_port(w->server);
 }
 
@@ -114,8 +119,8 @@ static inline void web_done(struct web *w) {
 }
 
 static inline int64_t web_connections(const struct web *w) {
-	return metric_get(metric_gauge(w->registry, "holdfast_http_connections", "Open connections.",
-	                               "server=\"test\""));
+	return metric_get(metric_gauge(w->registry, "holdfast_http_connections",
+	                               "Open connections.", "server=\"test\""));
 }
 
 /* --- a connection that sends whatever it likes ------------------------------------- */
@@ -158,7 +163,8 @@ static inline void raw_connected(void *arg, struct io_conn *conn, enum err err) 
 static inline void raw_open(struct raw *r, struct web *w) {
 	*r = (struct raw){.p = w->p};
 	buf_init(&r->got, 8 << 20);
-	assert_non_null(io_tcp_connect(w->p->client, w->p->host, w->port, 1000 * MS, raw_connected, r));
+	assert_non_null(
+		io_tcp_connect(w->p->client, w->p->host, w->port, 1000 * MS, raw_connected, r));
 	port_run(w->p);
 	assert_non_null(r->conn);
 }

@@ -1,6 +1,7 @@
 /* Room: a disk that fills, really (a small tmpfs, where we may mount one) and in the
  * simulation; and what housekeeping frees: checkpoints and pruning. */
 #include "rig.h"
+#include "store/quarantine.h"
 
 #include <sys/mount.h>
 #include <unistd.h>
@@ -121,6 +122,39 @@ static void an_import_without_room_did_nothing(void **state) {
 	}
 }
 
+/* --- found again after a crash ------------------------------------------------------------------- */
+
+static void count_item(void *arg, const struct quarantine_item *item) {
+	++*(int *)arg;
+}
+
+/* A manifest that is there after the process died may not be durable yet: who goes on because of
+ * it makes it so, before the log is cut. */
+static void a_manifest_found_again_is_made_durable(void **state) {
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		for (uint64_t point = 1; point <= 8; point++) {
+			struct rig *g = rig_new(RIG_LOCAL_SIM, seed);
+			struct history h;
+			int items = 0;
+			history_init(&h);
+			CHECK(rig_open(g));
+			acknowledge(g, &h, 1, 10);
+			sim_disk_fail(g->files, SIM_SYNC, point, ERR_IO, false);
+			IGNORE(rig_quarantine(g, &h.at[5]));
+			sim_disk_fail(g->files, SIM_SYNC, 0, ERR_OK, false);
+			rig_crash(g, false);
+			CHECK(rig_open(g));
+			CHECK(rig_quarantine(g, &h.at[5]));
+			rig_crash(g, true);
+			CHECK(rig_open(g));
+			CHECK(quarantine_list(g->files, g->dir, count_item, &items));
+			assert_int_equal(items, 1);
+			history_done(&h);
+			rig_free(g);
+		}
+	}
+}
+
 /* --- a real small disk ------------------------------------------------------------------------------ */
 
 static char small_disk[64];
@@ -199,7 +233,7 @@ static struct files half_disk = {&half_ops};
 static bool half_next;
 
 static enum err half_write(struct file *f, uint64_t offset, const void *bytes, size_t len) {
-	if (!half_next) return files_posix()->ops->write_sync(f, offset, bytes, len);
+	if (!half_next) return files_posix()->ops->write(f, offset, bytes, len);
 	half_next = false;
 	CHECK(files_posix()->ops->write(f, offset, bytes, len / 2));
 	return ERR_NO_SPACE;
@@ -210,7 +244,7 @@ static void half_a_batch_is_taken_back(void **state) {
 	struct history h;
 	history_init(&h);
 	half_ops = *files_posix()->ops;
-	half_ops.write_sync = half_write;
+	half_ops.write = half_write;
 	g->files = &half_disk;
 	rig_reopen(g);
 	for (int i = 0; i < 12; i++) history_put_sized(&h, 1, "key", 500);
@@ -349,6 +383,7 @@ int main(void) {
 		cmocka_unit_test(half_a_batch_is_taken_back),
 		cmocka_unit_test(a_cut_without_room_did_nothing),
 		cmocka_unit_test(an_import_without_room_did_nothing),
+		cmocka_unit_test(a_manifest_found_again_is_made_durable),
 		cmocka_unit_test(old_log_goes_when_released),
 		cmocka_unit_test(retained_log_is_bounded),
 		cmocka_unit_test(only_one_has_it_open),
