@@ -194,6 +194,10 @@ static void dispatch(struct cell *c, const struct cell_event *e) {
 		break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
 	case CELL_EV_MOVE: move_asked(c, e); break;
+	case CELL_EV_ACCEPT:
+		c->loss.accepted_epoch = e->seq;
+		c->loss.accepted_until_ns = e->valid_until_ns;
+		break;
 	}
 }
 
@@ -280,6 +284,8 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		.lost_estimate = c->lost_estimate,
 		.moving_to = c->move.stage ? c->move.to : -1,
 		.draining = move_drains(c),
+		.possible_loss = loss_possible(c),
+		.exposed_ms = (uint32_t)(loss_exposed_ns(c) / MS(1)),
 	};
 	/* Who drains serves no strong reads: another may be active before it has heard how the
 	 * hand-over ended. */
@@ -292,6 +298,7 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 	out->degraded = c->config.sync && out->copies && out->copies < c->config.copies;
 	for (int r = 0; r < c->n; r++) {
 		const struct copy *k = &c->copy[r];
+		out->strikes[r] = damp_holds_down(c, r) ? c->placement.strikes[r] : 0;
 		out->copy_connected[r] = r == c->self || k->state == COPY_STREAMING;
 		out->copy_seq[r] = r == c->self ? c->last.seq : k->durable_seq;
 		out->caught_up_ms[r] = cell_leading(c) ? commit_caught_up_ms(c, r) : 0;

@@ -57,7 +57,7 @@ static const struct {
 
 void cell_move(struct cell *c, enum cell_role role, const char *format, ...) {
 	ASSERT(roles[c->role].next & 1u << role);
-	char why[100];
+	char why[sizeof c->held_reason];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(why, sizeof why, format, args);

@@ -85,6 +85,7 @@ void commit_advance(struct cell *c) {
 		if (!k->mark_seq) lag_measure(c, k);
 		if (commit_lag_ms(c, r) > FAR_BEHIND_MS) k->caught_up_ns = 0;
 	}
+	loss_expose(c);
 	uint64_t seq = commit_quorum(c);
 	if (seq < c->start_seq && !MUTANT(BARRIER)) return;
 	if (seq > c->committed) c->committed = seq;

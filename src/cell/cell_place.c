@@ -25,6 +25,7 @@ bool place_put(struct cell *c, enum placement_state state, uint32_t copies) {
 	                      .generation = c->acting_generation,
 	                      .copies = copies};
 	snprintf(p.home, sizeof p.home, "%s", c->names[c->self]);
+	damp_inherit(c, &p, state == PLACEMENT_PROMOTING && !c->claimed);
 	if (state == PLACEMENT_ACTIVE)
 		memcpy(p.from, p.home, sizeof p.from);
 	else if (c->revision)
@@ -49,6 +50,7 @@ bool place_hand(struct cell *c, int replica, uint64_t epoch) {
 	                      .marker_seq = c->last.seq};
 	snprintf(p.home, sizeof p.home, "%s", c->names[replica]);
 	snprintf(p.from, sizeof p.from, "%s", c->names[c->self]);
+	damp_inherit(c, &p, false);
 	c->proposed = p;
 	c->placing = true;
 	struct cell_action *a = cell_act(c, CELL_DO_PLACE);
@@ -99,6 +101,7 @@ static void settle(struct cell *c) {
 
 static void take(struct cell *c, const struct placement *p, uint64_t revision) {
 	bool moved = !c->placed || revision != c->revision;
+	damp_seen(c, p);
 	c->placed = true;
 	c->revision = revision;
 	c->placement = *p;

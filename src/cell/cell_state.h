@@ -7,6 +7,8 @@
  *   cell_serve.c      one copy's stream as its source sees it: ask, match, records
  *   cell_commit.c     acknowledgements, commit, heartbeats, lag, release
  *   cell_copies.c     k in force: degrade, raise
+ *   cell_loss.c       what a failover might lose, and whether that is allowed
+ *   cell_damp.c       who died lately goes last
  *   cell_promote.c    when and how a copy becomes home
  *   cell_seal.c       promises: asked for, given, counted
  *   cell_move.c       planned moves, at the home that hands over
@@ -200,6 +202,20 @@ struct move {
 	char why[120];
 };
 
+/* What the home wrote lately, as a copy hears of it: the most in any of the last bins is taken for
+ * the rate, so that a guess of what was not heard is not too low. */
+enum { RATE_BINS = 8 };
+#define RATE_BIN_NS MS(250)
+struct loss {
+	uint64_t heard_ns; /* when the home last said how far it is; 0: never in this life */
+	uint64_t bin, counts[RATE_BINS];
+	uint64_t unheard;  /* of a claim: may have been written since */
+	bool complete;     /* of a claim: the last home's own log was sealed */
+	uint64_t accepted_epoch, accepted_until_ns;
+	/* As home: some record up to `seq` is on no copy; none of those is older than from_ns. */
+	uint64_t seq, from_ns, noted_ns;
+};
+
 struct peer {
 	bool known, up;
 	uint32_t generation;
@@ -215,7 +231,7 @@ struct cell {
 	bool again;
 
 	enum cell_role role;
-	char held_reason[120];
+	char held_reason[256];
 
 	/* the store */
 	struct position last, applied;
@@ -283,6 +299,8 @@ struct cell {
 	uint8_t epoch_table[EPOCHS_MAX * 16]; /* of a SNAPSHOT_BEGIN in this step */
 
 	struct follow follow;
+	struct loss loss;
+	uint64_t strike_ns[CELL_REPLICAS_MAX]; /* when the placement's count was first seen */
 	uint64_t quarantined, refused_frames, lost_estimate;
 };
 
@@ -390,6 +408,20 @@ static inline bool move_drains(const struct cell *c) {
 	return c->move.stage >= MOVE_DRAINING;
 }
 
+/* --- cell_loss.c --- */
+void loss_heard(struct cell *c, uint64_t before); /* follow.home_committed, which was `before` */
+uint64_t loss_possible(const struct cell *c);     /* UINT64_MAX: not known */
+bool loss_allowed(const struct cell *c, char why[160]);
+void loss_claim(struct cell *c);
+void loss_recovered(struct cell *c); /* the log is what it will be: sets lost_estimate */
+void loss_expose(struct cell *c);
+uint64_t loss_exposed_ns(const struct cell *c);
+
+/* --- cell_damp.c --- */
+bool damp_holds_down(const struct cell *c, int replica);
+void damp_seen(struct cell *c, const struct placement *next); /* before it is the placement */
+void damp_inherit(const struct cell *c, struct placement *p, bool claims);
+
 /* --- cell_promote.c --- */
 uint64_t promote_next_epoch(const struct cell *c);
 void promote_consider(struct cell *c);
@@ -399,6 +431,7 @@ void promote_sealed(struct cell *c);
 
 /* --- cell_seal.c --- */
 int seal_need(const struct cell *c);
+int seal_last_home(const struct cell *c);
 bool seal_reachable(const struct cell *c);
 bool seal_has_log(const struct cell *c, const struct position *at);
 void seal_begin(struct cell *c);

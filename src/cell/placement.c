@@ -8,6 +8,16 @@ static const char *const state_names[] = {
 	[PLACEMENT_ACTIVE] = "active",
 };
 
+/* Left out while there are none. */
+static enum err strikes_put(const struct placement *p, struct buf *out) {
+	int most = 0;
+	for (int i = 0; i < PLACEMENT_STRIKES; i++) most |= p->strikes[i];
+	enum err err = ERR_OK;
+	for (int i = 0; i < PLACEMENT_STRIKES && most && !err; i++)
+		err = buf_printf(out, "%s%u", i ? "," : " strikes=", (unsigned)p->strikes[i]);
+	return err;
+}
+
 enum err placement_encode(const struct placement *p, struct buf *out) {
 	enum err err = buf_printf(out, "epoch=%llu state=%s home=%s generation=%u copies=%u",
 	                          (unsigned long long)p->epoch, state_names[p->state], p->home,
@@ -16,7 +26,7 @@ enum err placement_encode(const struct placement *p, struct buf *out) {
 	if (!err && p->marker_seq)
 		err = buf_printf(out, " marker=%llu-%llu", (unsigned long long)p->marker_epoch,
 		                 (unsigned long long)p->marker_seq);
-	return err;
+	return err ? err : strikes_put(p, out);
 }
 
 /* Takes `name=value` off the text; the value is empty when it is not that field's turn. */
@@ -53,6 +63,16 @@ static enum err marker_take(struct slice value, struct placement *p) {
 	return sane ? ERR_OK : ERR_INVALID;
 }
 
+static enum err strikes_take(struct slice value, struct placement *p) {
+	uint64_t n, most = 0;
+	for (int i = 0; i < PLACEMENT_STRIKES; i++) {
+		if (parse_u64(slice_cut(&value, ','), UINT8_MAX, &n)) return ERR_INVALID;
+		p->strikes[i] = (uint8_t)n;
+		most |= n;
+	}
+	return value.len || !most ? ERR_INVALID : ERR_OK;
+}
+
 enum err placement_decode(struct slice text, struct placement *out) {
 	struct placement p = {0};
 	if (parse_u64(field_take(&text, "epoch"), UINT64_MAX, &p.epoch)) return ERR_INVALID;
@@ -66,7 +86,9 @@ enum err placement_decode(struct slice text, struct placement *out) {
 	if (number_take(&text, "copies", &p.copies)) return ERR_INVALID;
 	struct slice from = field_take(&text, "from");
 	if (from.len && name_take(from, p.from)) return ERR_INVALID;
-	if (text.len && marker_take(field_take(&text, "marker"), &p)) return ERR_INVALID;
+	struct slice marker = field_take(&text, "marker");
+	if (marker.len && marker_take(marker, &p)) return ERR_INVALID;
+	if (text.len && strikes_take(field_take(&text, "strikes"), &p)) return ERR_INVALID;
 	if (text.len) return ERR_INVALID;
 	*out = p;
 	return ERR_OK;
