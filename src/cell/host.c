@@ -39,6 +39,7 @@ static void on_frame(void *arg, int region, const struct frame *frame) {
 		return;
 	}
 	host_copies_frame(c, replica, frame);
+	host_placement_hint(c, frame);
 	const struct cell_event event = {.type = CELL_EV_FRAME, .replica = replica, .frame = frame};
 	host_feed(c, &event);
 }
@@ -206,6 +207,7 @@ static void end_reading(struct host_cell *c) {
 
 static void cell_stop(struct host_cell *c) {
 	host_waits_end(c);
+	host_move_drop(c);
 	end_reading(c);
 	if (c->store && c->host->crash_store)
 		c->host->crash_store(c->store);
