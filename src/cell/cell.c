@@ -322,6 +322,7 @@ enum err history_check(const struct epoch_start *epochs, int count, const struct
                        uint64_t epoch, uint64_t seq) {
 	if (epoch > last->epoch) return ERR_TIMEOUT;
 	if (epoch == last->epoch && seq > last->seq) return ERR_TIMEOUT;
+	if (MUTANT(TOKEN)) return ERR_OK;
 	for (int i = count - 1; i >= 0; i--) {
 		if (epochs[i].epoch > epoch) continue;
 		uint64_t end = i + 1 < count ? epochs[i + 1].seq : UINT64_MAX;

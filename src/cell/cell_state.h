@@ -26,6 +26,7 @@
 #include "base/map.h"
 #include "cell/cell.h"
 #include "cell/failsafe.h"
+#include "cell/mutant.h"
 
 enum {
 	EPOCHS_MAX = FRAME_EPOCHS_MAX,
@@ -59,26 +60,6 @@ enum {
 #define FAR_BEHIND_MS 100      /* a copy is no target of a move then: it would be waited for */
 #define EPOCH_LEAP_MAX ((uint64_t)1 << 32) /* above what was ever heard of */
 #define FIRST_CLAIM 10 /* no placement yet: replica i waits i x this x rank delay */
-
-/* Tests compile the core once more with CELL_MUTANTS to prove that the simulation notices
- * when a rule is missing. */
-enum cell_mutant {
-	MUTANT_SECOND_CHECK = 1, /* reply without looking at the lease again */
-	MUTANT_EPOCH = 2,        /* go on with the old home's stream after promising it away */
-	MUTANT_QUARANTINE = 4,   /* truncate without saving */
-	MUTANT_SEAL = 8,         /* promote on the candidate's own promise alone */
-	MUTANT_BARRIER = 16,     /* commit records of older epochs by counting copies */
-	MUTANT_WIPED = 32,       /* an empty log counts in sealing */
-	MUTANT_IDEMPOTENCY = 64, /* forget results */
-	MUTANT_VOUCH = 256,      /* seal in spite of having promised another home to go on */
-	MUTANT_MARKER = 128,     /* hand over what the target does not have yet */
-};
-#ifdef CELL_MUTANTS
-extern unsigned cell_mutants;
-#define MUTANT(name) ((cell_mutants & MUTANT_##name) != 0)
-#else
-#define MUTANT(name) false
-#endif
 
 /* --- writes on their way ------------------------------------------------------------ */
 

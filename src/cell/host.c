@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "cell/host_private.h"
+#include "cell/mutant.h"
 
 static const uint64_t HEARTBEAT_NS = 20000000u;
 static const uint64_t SEAL_WAIT_NS = 200000000u;
@@ -34,6 +35,10 @@ static void on_frame(void *arg, int region, const struct frame *frame) {
 	struct host *h = arg;
 	struct host_cell *c = frame->cell < h->cell_count ? &h->cells[frame->cell] : NULL;
 	int replica = c ? host_replica(c, region) : -1;
+	if (MUTANT(RESIDENCY) && c && replica < 0) {
+		replica = c->replica_count - 1;
+		c->replicas[replica] = region;
+	}
 	if (!c || !c->core || replica < 0) {
 		links_refuse(h->links, region, "it sent a frame of a cell that we do not share");
 		return;
