@@ -87,6 +87,7 @@ static enum err load_etcd(const char *path, struct config *c) {
 	const struct node_etcd *etcd = &c->node->etcd;
 	char file[1024];
 	size_t len;
+	if (!etcd->endpoint_count) return ERR_OK; /* coordination is a file */
 	resolve_optional(path, etcd->ca, c->etcd_ca);
 	resolve_optional(path, etcd->cert, c->etcd_cert);
 	resolve_optional(path, etcd->key, c->etcd_key);
