@@ -8,6 +8,10 @@
  * home acts no copy has sealed. A majority would not do: the copies that did not promise may be
  * those that reach coordination, and choose one of themselves.
  *
+ * A witness, a place with a vote and no data, is asked like a copy. It cannot become home, so it adds
+ * what it knows: it promises only to the home that coordination last showed it. That helps where the
+ * home's list of copies is not the one others go by.
+ *
  * A promise lives in memory. A process that was just started may have promised in the life before:
  * for as long as a promise lasts it seals nothing.
  */
@@ -30,7 +34,7 @@ bool vouch_forbids(const struct vouch *v, uint64_t epoch, uint64_t now_ns);
 
 /* --- the home's side ----------------------------------------------------------------------- */
 
-enum { FAILSAFE_VOTERS_MAX = 8 };
+enum { FAILSAFE_VOTERS_MAX = 9 }; /* copies and a witness */
 struct failsafe {
 	uint64_t epoch;
 	uint64_t next_ask_ns;

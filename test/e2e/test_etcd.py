@@ -3,6 +3,7 @@ is proven, leases run out. What clients see when regions and members of etcd fai
 """
 
 import os
+import re
 import signal
 import time
 
@@ -133,6 +134,63 @@ def test_without_etcd_a_cell_that_lacks_a_copy_takes_no_writes(etcd, regions):
     wait_for("writes again", lambda: acme.put(home, "notes/y", b"3").status == 204)
     regions.restore(copy)
     regions.wait_converged()
+
+
+@pytest.fixture
+def pair(etcd):
+    """Two regions and, in a third place, a witness."""
+    with harness.directory("pair") as path:
+        nodes = harness.Nodes(
+            path, ["eu-west", "eu-central"], {"eu": "regions: [eu-west, eu-central]"},
+            {"eu-1": "replicas: [eu-west, eu-central], mode: sync, copies: 2, "
+                     "on_partition: availability"},
+            {"globex": "residency: eu, cell: eu-1"},
+            coordination="{etcd: {endpoints: [" + ", ".join(f'"{u}"' for u in etcd.urls) + "]}}",
+            witness="lighthouse")
+        with harness.running(nodes):
+            yield nodes
+
+
+def test_two_regions_need_a_witness(etcd, pair):
+    """check says so; with one a region may die, and etcd may be gone while all three are there."""
+    config = pair.dir / "eu-west.yaml"
+    whole = config.read_text()
+    config.write_text(re.sub("(?m)^witness:.*$", "", whole))
+    done = holdfast("check", config, check=1)
+    assert b"two have no third voter" in done.stderr
+    config.write_text(whole)
+    for name in ("eu-west", "lighthouse"):
+        holdfast("check", pair.dir / f"{name}.yaml", check=0)
+    pair.start("eu-west", "eu-central", "lighthouse")
+    globex = pair.tenant("globex")
+    home = pair.wait_home("eu-1")
+    other = next(r for r in pair.regions if r != home)
+    wait_for("both copies", lambda: not pair.cell(home, "eu-1")["degraded"])
+    assert globex.put(home, "notes/x", b"1").status == 204
+    wait_for("the witness knows the home", lambda: pair.cell("lighthouse", "eu-1")["home"] == home)
+
+    time.sleep(1)  # who was just started may have promised in the life before
+
+    with Load(globex, pair.regions, "pair") as load:
+        load.go_on()
+        etcd.kill()
+        time.sleep(2)
+        load.go_on(30)
+        assert pair.cell(home, "eu-1")["failsafe"]
+    assert not load.failures
+    pair.kill("lighthouse")
+    wait_for("the home stops", lambda: globex.put(home, "notes/y", b"2").status in (503, 504))
+    etcd.start()
+    pair.start("lighthouse")
+    wait_for("writes again", lambda: globex.put(home, "notes/y", b"3").status == 204)
+
+    with Load(globex, [other], "alone") as load:
+        load.go_on()
+        pair.kill(home)
+        load.go_on(50)
+    assert not load.failures
+    assert pair.home("eu-1", [other]) == other
+    assert not list(pair.dir.glob("lighthouse/*")), "a witness holds no data"
 
 
 def test_check_reads_what_the_playground_writes(regions):

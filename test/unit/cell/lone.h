@@ -40,6 +40,7 @@ struct lone {
 	bool hold_place;
 	uint64_t apply_pause_ns; /* as configured */
 	struct lease_terms failsafe;
+	bool witness; /* likewise: replica number `replicas` */
 };
 
 void lone_open(struct lone *l, int replicas, int self, bool sync, int copies);

@@ -229,6 +229,27 @@ static void a_home_goes_on_by_the_word_of_all(void **state) {
 	assert_int_equal(lone_role(l), CELL_FOLLOWER);
 }
 
+static void a_witness_is_asked_too(void **state) {
+	l->witness = true;
+	lone_open(l, 3, 0, false, 1);
+	lone_home(l);
+	for (int r = 1; r <= 3; r++) link(r);
+	lone_tick(l, MS(400));
+	struct cell_status s;
+	cell_status(l->core, l->now_ns, &s);
+	uint64_t stamp = lone_sent(l, 3, FRAME_VOUCH)->stamp, lease_until = until();
+	grant(1, stamp, s.epoch);
+	grant(2, stamp, s.epoch);
+	assert_true(until() == lease_until);
+	grant(3, stamp, s.epoch);
+	assert_true(until() == lease_valid_until(&terms, stamp));
+	/* And it has no other part in anything. */
+	l->said_count = 0;
+	hear(3, (struct frame){.type = FRAME_SEAL, .epoch = s.epoch + 1});
+	assert_non_null(lone_said(l, CELL_DO_REFUSE));
+	assert_int_equal(lone_role(l), CELL_HOME);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +262,7 @@ int main(void) {
 		CASE(a_process_that_was_started_may_have_promised),
 		CASE(without_failsafe_nothing_changes),
 		CASE(a_home_goes_on_by_the_word_of_all),
+		CASE(a_witness_is_asked_too),
 	};
 	return cmocka_run_group_tests_name("failsafe", tests, NULL, NULL);
 }
