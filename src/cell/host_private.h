@@ -107,7 +107,7 @@ struct host_op {
 };
 
 struct host_cell_metrics {
-	struct metric *role, *epoch, *committed, *applied, *quarantined, *refused, *failovers;
+	struct metric *role, *epoch, *failsafe, *committed, *applied, *quarantined, *refused, *failovers;
 	struct metric *appends, *lag[CELL_REPLICAS_MAX];
 	struct histogram *append_seconds, *propose_seconds, *copy_seconds;
 };
