@@ -46,6 +46,6 @@ void failsafe_start(struct failsafe *f, uint64_t epoch); /* nobody has promised 
 uint64_t failsafe_ask_at(const struct lease_terms *terms, uint64_t lease_until_ns);
 /* A promise that was asked for at asked_ns. What lies in the future is nonsense, and ignored. */
 void failsafe_granted(struct failsafe *f, int voter, uint64_t asked_ns, uint64_t now_ns);
-/* Until when all voters' promises allow to act; 0: one is missing. self counts as granted. */
-uint64_t failsafe_until(const struct failsafe *f, const struct lease_terms *terms, int voters,
-                        int self);
+/* Until when all voters' promises allow to act; 0: one is missing. The home is a voter, too, and
+ * grants when it asks: so the only copy of a cell, which nobody could replace, goes on. */
+uint64_t failsafe_until(const struct failsafe *f, const struct lease_terms *terms, int voters);
