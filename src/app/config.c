@@ -107,7 +107,7 @@ enum err config_load(const char *path, struct config *c) {
 	e = config_load_policy(file, &c->policy);
 	if (!e) e = node_config_check(c->node, path, c->policy, config_say, &mistakes);
 	if (e) return e;
-	path_resolve(path, c->node->data, c->data);
+	resolve_optional(path, c->node->data, c->data);
 	resolve_optional(path, c->node->coordination, c->coordination);
 	resolve_optional(path, c->node->dns_state, c->dns_state);
 	path_resolve(path, c->node->secret_file, file);

@@ -123,7 +123,9 @@ static void on_refused(struct cell *c, int replica, const struct frame *f) {
 }
 
 static void on_frame(struct cell *c, int replica, const struct frame *f) {
-	ASSERT(replica >= 0 && replica < c->n);
+	ASSERT(replica >= 0 && replica < failsafe_voters(c));
+	if (replica == c->n && f->type != FRAME_VOUCHED)
+		return cell_refuse(c, replica, "a witness has nothing to say but what it promises");
 	if (replica == c->self) return;
 	/* One frame must not use up the epochs. */
 	if (f->epoch > c->heard + EPOCH_LEAP_MAX)
@@ -162,6 +164,7 @@ static void on_store(struct cell *c, enum cell_store_op op, enum err err) {
 
 static void on_link(struct cell *c, int replica, bool up) {
 	c->links[replica] = up;
+	if (replica == c->n) return;
 	serve_stop(c, replica);
 	if (replica == c->follow.leader) {
 		c->follow.unanswered = 0;

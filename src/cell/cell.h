@@ -101,6 +101,7 @@ struct cell_config {
 	uint64_t rank_delay_ns;      /* successor number i waits i times this, 150 ms */
 	struct lease_terms failsafe; /* of promises while coordination is silent; length 0: the home stops
 	                              * with its lease (coordination that a machine's processes share) */
+	bool witness;                /* is asked for those promises too, as replica replica_count */
 	uint64_t degrade_after_ns;   /* availability: no ack from a needed copy for so long, 1 s */
 	size_t window_bytes;         /* unacknowledged stream per copy, 4 MiB */
 	uint64_t apply_pause_ns;     /* between two steps of the view that nobody waits for, 50 ms */

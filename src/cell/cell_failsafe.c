@@ -54,7 +54,7 @@ void failsafe_answered(struct cell *c, int replica, const struct frame *f) {
 uint64_t cell_lease_end(const struct cell *c) {
 	uint64_t until = 0;
 	if (is_on(c) && c->failsafe.epoch == c->epoch)
-		until = failsafe_until(&c->failsafe, &c->config.failsafe, c->n, c->self);
+		until = failsafe_until(&c->failsafe, &c->config.failsafe, failsafe_voters(c));
 	return until > c->lease_until_ns ? until : c->lease_until_ns;
 }
 
@@ -86,7 +86,8 @@ void failsafe_go_on(struct cell *c) {
 	uint64_t ask_at = failsafe_ask_at(terms, c->lease_until_ns);
 	if (c->failsafe.next_ask_ns > ask_at) ask_at = c->failsafe.next_ask_ns;
 	if (c->now >= ask_at) {
-		for (int r = 0; r < c->n; r++) {
+		failsafe_granted(&c->failsafe, c->self, c->now, c->now);
+		for (int r = 0; r < failsafe_voters(c); r++) {
 			if (r == c->self || !c->links[r]) continue;
 			cell_send(c, r,
 			          &(struct frame){

@@ -257,7 +257,7 @@ struct cell {
 	uint32_t generation;
 	uint64_t lease_until_ns;
 	struct peer peers[CELL_REPLICAS_MAX];
-	bool links[CELL_REPLICAS_MAX];
+	bool links[CELL_REPLICAS_MAX + 1]; /* the last of them: the witness */
 	/* A SEAL told of a home before coordination did. */
 	int hint;
 	uint64_t hint_epoch, hint_until_ns;
@@ -435,6 +435,9 @@ void seal_answered(struct cell *c, int replica, const struct frame *f);
 void seal_promised(struct cell *c, enum err err);
 
 /* --- cell_failsafe.c --- */
+static inline int failsafe_voters(const struct cell *c) {
+	return c->n + c->config.witness;
+}
 void failsafe_begin(struct cell *c);
 bool failsafe_forbids(struct cell *c, uint64_t epoch); /* sealing it, for now */
 void failsafe_asked(struct cell *c, int replica, const struct frame *f);

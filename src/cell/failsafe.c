@@ -27,11 +27,9 @@ void failsafe_granted(struct failsafe *f, int voter, uint64_t asked_ns, uint64_t
 	if (asked_ns > f->asked_ns[voter]) f->asked_ns[voter] = asked_ns;
 }
 
-uint64_t failsafe_until(const struct failsafe *f, const struct lease_terms *terms, int voters,
-                        int self) {
+uint64_t failsafe_until(const struct failsafe *f, const struct lease_terms *terms, int voters) {
 	uint64_t least_ns = UINT64_MAX;
 	for (int i = 0; i < voters; i++)
-		if (i != self && f->asked_ns[i] < least_ns) least_ns = f->asked_ns[i];
-	if (least_ns == 0 || least_ns == UINT64_MAX) return 0;
-	return lease_valid_until(terms, least_ns);
+		if (f->asked_ns[i] < least_ns) least_ns = f->asked_ns[i];
+	return least_ns && voters > 0 ? lease_valid_until(terms, least_ns) : 0;
 }

@@ -8,6 +8,10 @@
  * home acts no copy has sealed. A majority would not do: the copies that did not promise may be
  * those that reach coordination, and choose one of themselves.
  *
+ * A witness, a place with a vote and no data, is asked like a copy. It cannot become home, so it adds
+ * what it knows: it promises only to the home that coordination last showed it. That helps where the
+ * home's list of copies is not the one others go by.
+ *
  * A promise lives in memory. A process that was just started may have promised in the life before:
  * for as long as a promise lasts it seals nothing.
  */
@@ -30,7 +34,7 @@ bool vouch_forbids(const struct vouch *v, uint64_t epoch, uint64_t now_ns);
 
 /* --- the home's side ----------------------------------------------------------------------- */
 
-enum { FAILSAFE_VOTERS_MAX = 8 };
+enum { FAILSAFE_VOTERS_MAX = 9 }; /* copies and a witness */
 struct failsafe {
 	uint64_t epoch;
 	uint64_t next_ask_ns;
@@ -42,6 +46,6 @@ void failsafe_start(struct failsafe *f, uint64_t epoch); /* nobody has promised 
 uint64_t failsafe_ask_at(const struct lease_terms *terms, uint64_t lease_until_ns);
 /* A promise that was asked for at asked_ns. What lies in the future is nonsense, and ignored. */
 void failsafe_granted(struct failsafe *f, int voter, uint64_t asked_ns, uint64_t now_ns);
-/* Until when all voters' promises allow to act; 0: one is missing. self counts as granted. */
-uint64_t failsafe_until(const struct failsafe *f, const struct lease_terms *terms, int voters,
-                        int self);
+/* Until when all voters' promises allow to act; 0: one is missing. The home is a voter, too, and
+ * grants when it asks: so the only copy of a cell, which nobody could replace, goes on. */
+uint64_t failsafe_until(const struct failsafe *f, const struct lease_terms *terms, int voters);

@@ -25,6 +25,7 @@ struct host_options {
 	const char *cluster;
 	const char *const *regions;
 	int region_count, self;
+	bool witness;             /* the last of them is one: it holds no copy of anything, and votes */
 	const char *const *hosts; /* replication addresses; own: where to listen */
 	const uint16_t *ports;
 	struct slice secret;

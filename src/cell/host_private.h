@@ -6,6 +6,7 @@
  *   host_state.c    what other threads see of a cell
  *   host_move.c     planned moves: asked, watched until they are over
  *   host_room.c     whose turn it is to send much to a region
+ *   host_witness.c  promises of a node that holds no data
  *   host_wait.c     waiting for a position; status
  *   host_sweep.c    removes what has expired
  * Everything belongs to the owner's loop, except what is said to be shared. */
@@ -14,6 +15,7 @@
 
 #include "base/list.h"
 #include "base/queue.h"
+#include "cell/failsafe.h"
 #include "cell/host.h"
 #include "cell/link.h"
 #include "coord/member.h"
@@ -106,7 +108,7 @@ struct host_op {
 };
 
 struct host_cell_metrics {
-	struct metric *role, *epoch, *committed, *applied, *quarantined, *refused, *failovers;
+	struct metric *role, *epoch, *failsafe, *committed, *applied, *quarantined, *refused, *failovers;
 	struct metric *appends, *lag[CELL_REPLICAS_MAX], *moves, *moves_failed;
 	struct histogram *append_seconds, *propose_seconds, *copy_seconds, *move_seconds;
 };
@@ -121,7 +123,9 @@ struct host_cell {
 	struct host *host;
 	int index;
 	char *name, *key;                                     /* key: in coordination */
-	int replicas[CELL_REPLICAS_MAX], replica_count, self; /* regions; self -1: no copy here */
+	/* Regions; the witness, where there is one, behind the copies. self -1: no copy here */
+	int replicas[CELL_REPLICAS_MAX + 1], replica_count, self;
+	struct vouch vouch; /* at the witness */
 
 	struct store *store; /* NULL, and so all down to `proposed`, where there is no copy */
 	struct cell *core;
@@ -178,7 +182,7 @@ struct host_request {
 struct host {
 	struct io *io;
 	char **regions;
-	int region_count, self;
+	int region_count, self, witness;
 	struct host_cell *cells;
 	int cell_count;
 	struct coord *coord;
@@ -230,6 +234,7 @@ void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err);
 enum err host_lookup(void *arg, struct slice key, struct entry *out); /* for the core */
 void host_ops_free(struct host_cell *c);
 int host_replica(const struct host_cell *c, int region); /* -1: holds no copy */
+int host_voter(const struct host_cell *c, int region);   /* likewise, or the witness */
 
 /* --- host_copies.c --- */
 void host_copies_durable(struct host_cell *c, uint64_t seq);
@@ -265,6 +270,11 @@ void host_state_init(struct host_cell *c);
 void host_state_publish(struct host_cell *c);                          /* from the core */
 void host_state_place(struct host_cell *c, const struct placement *p); /* without one */
 void host_history_publish(struct host_cell *c, const struct store_info *info);
+
+/* --- host_witness.c --- */
+void host_witness_start(struct host *h);
+/* A frame of a home; at the witness. */
+void host_witness_frame(struct host_cell *c, int region, const struct frame *f);
 
 /* --- host_wait.c --- */
 void host_waits_check(struct host_cell *c); /* the state moved, or time passed */

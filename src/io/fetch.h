@@ -17,7 +17,7 @@ struct fetch_options {
 	 * we show who we are; NULL: not at all. */
 	const char *ca, *cert, *key;
 	int connections_max;     /* open at once, idle ones included; further calls wait */
-	size_t answer_max_bytes; /* of a body; of a streamed one: between two turns of the loop */
+	size_t answer_max_bytes; /* of a body that is gathered */
 };
 /* ERR_UNSUPPORTED on a loop that is not libuv's; ERR_NOT_FOUND, ERR_INVALID: a PEM file. */
 MUST enum err fetch_new(struct io *io, const struct fetch_options *options, struct fetch **out,

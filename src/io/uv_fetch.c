@@ -27,7 +27,7 @@ static void enter(struct fetch *f) {
 static void hand_out(struct fetch *f, struct fetch_run *r) {
 	struct fetch_call *call = r->call;
 	struct buf bytes = r->body;
-	buf_init(&r->body, f->answer_max_bytes);
+	buf_init(&r->body, FETCH_TURN_BYTES);
 	enter(f);
 	call->part(call, buf_slice(&bytes));
 	f->calling--;

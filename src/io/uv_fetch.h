@@ -5,6 +5,9 @@
 #include "io/fetch.h"
 #include "io/uv_driver.h"
 
+/* Of a streamed body, between two turns of the loop: libcurl reads its buffer a hundred times. */
+enum { FETCH_TURN_BYTES = 4 << 20 };
+
 struct fetch {
 	struct uv_io *io;
 	CURLM *multi;

@@ -15,12 +15,16 @@ static bool streams(struct fetch_run *r) {
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg) {
 	struct fetch_run *r = arg;
 	size_t len = size * count;
+	if (!r->streams && streams(r)) {
+		r->streams = true;
+		r->body.max = FETCH_TURN_BYTES;
+	}
 	if (buf_append(&r->body, bytes, len) != ERR_OK) {
 		r->too_large = true;
 		return 0; /* ends the transfer */
 	}
-	if (!r->fed && r->node.next && streams(r)) {
-		r->fed = r->streams = true;
+	if (r->streams && !r->fed) {
+		r->fed = true;
 		list_push_back(&r->fetch->fed, &r->fed_node);
 	}
 	return len;

@@ -22,7 +22,9 @@ enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 struct node_source {
 	struct node_config config;
 	uint64_t workers;
-	const struct doc_node *regions, *region, *etcd;
+	int role; /* index in roles */
+	struct node_region *room; /* of config.regions */
+	const struct doc_node *regions, *region, *etcd, *witness;
 	struct node_mouths_source mouths;
 };
 
@@ -94,6 +96,8 @@ static const struct field dns_fields[] = {
          .expected = "the path of gdnsd's admin_state file"},
 	{NULL},
 };
+#define DATA_EXPECTED "the directory of this node's data"
+static const char *const roles[] = {"region", "witness", NULL};
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
 	{.key = "region",
@@ -101,7 +105,12 @@ static const struct field node_fields[] = {
          .offset = AT(region),
          .required = true,
          .expected = "one of the regions below: the one this node runs in"},
-	PATH("data", data, "the directory of this node's data"),
+	{.key = "data",
+         .type = FIELD_TEXT,
+         .offset = AT(config.data),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = DATA_EXPECTED},
 	PATH("policy", policy, "the path of policy.yaml"),
 	{.key = "coordination",
          .type = FIELD_GROUP,
@@ -115,6 +124,8 @@ static const struct field node_fields[] = {
          .required = true,
          .expected = "every region of the policy with its addresses"},
 	{.key = "workers", .type = FIELD_NUMBER, .offset = AT(workers), .min = 0, .max = 256},
+	{.key = "role", .type = FIELD_CHOICE, .offset = AT(role), .choices = roles},
+	{.key = "witness", .type = FIELD_MAPPING, .offset = AT(witness)},
 	GROUP("lease", lease_fields),
 	GROUP("limits", limit_fields),
 	GROUP("hold", hold_fields),
@@ -254,13 +265,15 @@ static void load_node_regions(struct doc *d, struct node_source *s, struct node_
 		              POLICY_REGIONS_MAX);
 		return;
 	}
-	struct node_region *regions = arena_alloc(d->keep, section->count * sizeof *regions);
+	/* One more: the witness. */
+	struct node_region *regions =
+		arena_alloc(d->keep, (section->count + 1) * sizeof *regions);
 	own->regions = arena_alloc(d->keep, section->count * sizeof *own->regions);
 	if (!regions || !own->regions) {
 		d->no_memory = true;
 		return;
 	}
-	s->config.regions = regions;
+	s->config.regions = s->room = regions;
 	for (const struct doc_node *c = section->first; c; c = c->next) {
 		int index = s->config.region_count++;
 		own->regions[index] = (struct node_position){c->key_line, c->key_column};
@@ -321,6 +334,12 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 	load_coordination(d, s);
 	node_mouths_read(d, &s->mouths, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
+	if (s->room)
+		node_witness_read(d, s->witness, s->role, s->region, s->room, &s->config);
+	if (!s->config.data && !s->config.is_witness && !doc_child(d->root, "data"))
+		doc_error_key(d, d->root,
+		              "the key 'data' is missing; expected " DATA_EXPECTED);
+	if (!s->config.data) s->config.data = "";
 	if (s->region && s->regions && s->config.self < 0)
 		doc_error_reference(d, s->region, "region", s->regions);
 	check_lease(d, &s->config);

@@ -12,6 +12,8 @@
  *   secret_file: cluster.secret  # shared by the regions: signs tokens, opens replication
  *   regions:                     # every region of the policy, in this order
  *     us-east: {http: "127.0.0.1:7101", admin: "127.0.0.1:7201", replication: "127.0.0.1:7301"}
+ *   witness: {name: lighthouse, admin: "h:1", replication: "h:2"} # a third place that votes and holds
+ *                                # no data; its own file has `role: witness`, region: lighthouse
  *   workers: 1                   # loops that serve HTTP; 0: one per core. One: the cells' own
  *   lease: {length: 600ms, renew: 100ms}
  *   limits: {connections: 10000, body: 4MiB, unsent: 256MiB, head: 16KiB, header_time: 10s,
@@ -52,6 +54,8 @@ struct node_config {
 	struct node_etcd etcd;
 	const struct node_region *regions;
 	int region_count, self; /* self: index of `region` in regions */
+	bool has_witness;       /* it is regions[region_count], without http */
+	bool is_witness;        /* this node: self is region_count */
 	int workers;
 	uint64_t lease_length_ms, lease_renew_ms;
 	uint64_t connections_max, body_max_bytes, unsent_max_bytes, head_max_bytes;

@@ -1,9 +1,12 @@
 """A real etcd of three members on a loopback address of its own."""
 
+import contextlib
 import itertools
 import os
 import signal
+import socket
 import subprocess
+import threading
 import urllib.request
 
 from harness import wait_for
@@ -65,3 +68,46 @@ class Etcd:
 
     def stop(self):
         self.kill()
+
+
+class Wire:
+    """A port that leads to another, until it is cut: then nobody gets through, nor is anybody told."""
+
+    def __init__(self, host, port):
+        self.to, self.is_cut, self.pairs = (host, port), False, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                if self.is_cut:
+                    self.pairs.append((client, None))  # open, and silent
+                    continue
+                server = socket.create_connection(self.to)
+                self.pairs.append((client, server))
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=self._copy, args=ends, daemon=True).start()
+
+    def _copy(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.is_cut:
+                    return
+                target.sendall(data)
+        if not self.is_cut:
+            for end in (source, target):
+                end.close()
+
+    def mend(self):
+        self.is_cut = False
+        for pair in self.pairs:
+            for end in filter(None, pair):
+                end.close()
+        self.pairs.clear()
+
+    def stop(self):
+        self.mend()
+        self.listener.close()

@@ -2,21 +2,25 @@
 is proven, leases run out. What clients see when regions and members of etcd fail.
 """
 
+import contextlib
 import os
+import re
 import signal
 import time
 
 import pytest
 
 import harness
-from etcd import MEMBERS, Etcd
+from etcd import MEMBERS, Etcd, Wire
 from harness import REGIONS, holdfast, wait_for
 from test_failover import Load
 
 
 @pytest.fixture
-def etcd():
-    with harness.directory("etcd") as path, harness.running(Etcd(path)) as etcd:
+def etcd(request):
+    """Parameter: its heartbeat and election times in ms."""
+    with harness.directory("etcd") as path, \
+            harness.running(Etcd(path, *getattr(request, "param", ()))) as etcd:
         yield etcd
 
 
@@ -60,20 +64,21 @@ def test_a_home_that_ends_well_says_so(regions):
     assert load.longest_gap() < 1.5
 
 
+@pytest.mark.parametrize("etcd", [(30, 300), (100, 1000)], ids=["fast", "as-shipped"], indirect=True)
 def test_members_of_etcd_may_fail_one_at_a_time(etcd, regions):
-    """Killed, or standing still with open sockets: no request fails, no cell moves."""
+    """Killed, or standing still with open sockets: no request fails, no cell moves; also when an
+    election takes longer than a lease."""
     homes = {cell: regions.wait_home(cell) for cell in harness.COPIES}
     regions.wait_converged()
     with Load(regions.tenant("acme"), REGIONS, "members") as load:
         for member in range(MEMBERS):
             etcd.kill(member)
             load.go_on(100)
-            time.sleep(1)
             etcd.start(member)
         for member in range(MEMBERS):
             etcd.pause(member)
             load.go_on(100)
-            time.sleep(1)
+            time.sleep(0.7)
             etcd.resume(member)
             wait_for(f"etcd {member} serves", lambda: etcd.serves(member))
         load.go_on(30)
@@ -133,6 +138,105 @@ def test_without_etcd_a_cell_that_lacks_a_copy_takes_no_writes(etcd, regions):
     wait_for("writes again", lambda: acme.put(home, "notes/y", b"3").status == 204)
     regions.restore(copy)
     regions.wait_converged()
+
+
+@pytest.fixture
+def pair(etcd):
+    """Two regions and, in a third place, a witness."""
+    with harness.directory("pair") as path:
+        nodes = harness.Nodes(
+            path, ["eu-west", "eu-central"], {"eu": "regions: [eu-west, eu-central]"},
+            {"eu-1": "replicas: [eu-west, eu-central], mode: sync, copies: 2, "
+                     "on_partition: availability"},
+            {"globex": "residency: eu, cell: eu-1"},
+            coordination="{etcd: {endpoints: [" + ", ".join(f'"{u}"' for u in etcd.urls) + "]}}",
+            witness="lighthouse")
+        with harness.running(nodes):
+            yield nodes
+
+
+def test_two_regions_need_a_witness(etcd, pair):
+    """check says so; with one a region may die, and etcd may be gone while all three are there."""
+    config = pair.dir / "eu-west.yaml"
+    whole = config.read_text()
+    config.write_text(re.sub("(?m)^witness:.*$", "", whole))
+    done = holdfast("check", config, check=1)
+    assert b"two have no third voter" in done.stderr
+    config.write_text(whole)
+    for name in ("eu-west", "lighthouse"):
+        holdfast("check", pair.dir / f"{name}.yaml", check=0)
+    pair.start("eu-west", "eu-central", "lighthouse")
+    globex = pair.tenant("globex")
+    home = pair.wait_home("eu-1")
+    other = next(r for r in pair.regions if r != home)
+    wait_for("both copies", lambda: not pair.cell(home, "eu-1")["degraded"])
+    assert globex.put(home, "notes/x", b"1").status == 204
+    wait_for("the witness knows the home", lambda: pair.cell("lighthouse", "eu-1")["home"] == home)
+
+    time.sleep(1)  # who was just started may have promised in the life before
+
+    with Load(globex, pair.regions, "pair") as load:
+        load.go_on()
+        etcd.kill()
+        time.sleep(2)
+        load.go_on(30)
+        assert pair.cell(home, "eu-1")["failsafe"]
+    assert not load.failures
+    pair.kill("lighthouse")
+    wait_for("the home stops", lambda: globex.put(home, "notes/y", b"2").status in (503, 504))
+    etcd.start()
+    pair.start("lighthouse")
+    wait_for("writes again", lambda: globex.put(home, "notes/y", b"3").status == 204)
+
+    with Load(globex, [other], "alone") as load:
+        load.go_on()
+        pair.kill(home)
+        load.go_on(50)
+    assert not load.failures
+    assert pair.home("eu-1", [other]) == other
+    assert not list(pair.dir.glob("lighthouse/*")), "a witness holds no data"
+
+
+def test_a_home_that_alone_cannot_reach_etcd_is_replaced(etcd):
+    """Its copies can, and know from there when its lease is over: they vouch for it no more, and one
+    takes over. No request fails, nothing acknowledged is lost, and it comes back as a copy."""
+    names = ["us-east", "us-west", "eu-west"]
+    wires = [Wire(etcd.host, int(url.rsplit(":", 1)[1])) for url in etcd.urls]
+    with harness.directory("cut") as path, contextlib.ExitStack() as stack:
+        for wire in wires:
+            stack.callback(wire.stop)
+        nodes = harness.Nodes(
+            path, names, {"all": "regions: all"},
+            {"global-1": "replicas: [us-east, us-west, eu-west], mode: sync, copies: 2"},
+            {"initech": "residency: all, cell: global-1"},
+            coordination="{etcd: {endpoints: [" + ", ".join(f'"{u}"' for u in etcd.urls) + "]}}")
+        first = path / "us-east.yaml"
+        text = first.read_text()
+        for url, wire in zip(etcd.urls, wires):
+            text = text.replace(url, wire.url)
+        first.write_text(text)
+        stack.enter_context(harness.running(nodes))
+        nodes.start()
+        assert nodes.wait_home("global-1") == "us-east"
+        nodes.wait_converged(["global-1"])
+        initech = nodes.tenant("initech")
+        with Load(initech, names, "cut") as load:
+            load.go_on()
+            for wire in wires:
+                wire.is_cut = True
+            load.go_on(60)
+            successor = nodes.wait_home("global-1", names[1:])
+            load.go_on(60)
+            for wire in wires:
+                wire.mend()
+            load.go_on(30)
+        assert not load.failures
+        print(f"longest gap {load.longest_gap() * 1000:.0f} ms")
+        assert load.longest_gap() < 4
+        nodes.wait_converged(["global-1"])
+        assert nodes.home("global-1") == successor
+        for key, value in load.acknowledged.items():
+            assert initech.get(successor, key, holdfast_consistency="strong").body == value
 
 
 def test_check_reads_what_the_playground_writes(regions):

@@ -212,6 +212,7 @@ void lone_open(struct lone *l, int replicas, int self, bool sync, int copies) {
 	                                   .apply_bytes = 4096,
 	                                   .inflight_bytes = 1 << 20,
 	                                   .failsafe = l->failsafe,
+	                                   .witness = l->witness,
 	                                   .lookup = lookup,
 	                                   .arg = l};
 	l->core = cell_new(&config, &l->info);

@@ -42,6 +42,7 @@ struct lone {
 	uint64_t max_loss, max_lag_ns, failover_after_ns;
 	bool throttle;
 	struct lease_terms failsafe;
+	bool witness; /* likewise: replica number `replicas` */
 };
 
 void lone_open(struct lone *l, int replicas, int self, bool sync, int copies);

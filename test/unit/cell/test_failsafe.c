@@ -30,8 +30,9 @@ static void a_promise_outlasts_what_it_allows(void **state) {
 	uint64_t asked = MS(1000), promised = MS(1000); /* in no time, and both clocks alike */
 	vouch_give(&v, &terms, 4, promised);
 	failsafe_start(&f, 4);
+	failsafe_granted(&f, 0, asked, asked);
 	failsafe_granted(&f, 1, asked, MS(1001));
-	uint64_t until = failsafe_until(&f, &terms, 2, 0);
+	uint64_t until = failsafe_until(&f, &terms, 2);
 	assert_true(until == lease_valid_until(&terms, asked));
 	/* Also when the copy's clock runs 1 % fast and the home's 1 % slow. */
 	uint64_t home_ns = until - asked, copy_ns = v.until_ns - promised;
@@ -44,19 +45,20 @@ static void a_promise_outlasts_what_it_allows(void **state) {
 static void one_that_is_missing_is_one_too_few(void **state) {
 	struct failsafe f;
 	failsafe_start(&f, 1);
-	assert_int_equal(failsafe_until(&f, &terms, 3, 0), 0);
+	assert_int_equal(failsafe_until(&f, &terms, 3), 0);
+	failsafe_granted(&f, 0, MS(40), MS(40)); /* itself */
 	failsafe_granted(&f, 1, MS(10), MS(20));
-	assert_int_equal(failsafe_until(&f, &terms, 3, 0), 0);
+	assert_int_equal(failsafe_until(&f, &terms, 3), 0);
 	failsafe_granted(&f, 2, MS(30), MS(40));
-	assert_true(failsafe_until(&f, &terms, 3, 0) == lease_valid_until(&terms, MS(10)));
+	assert_true(failsafe_until(&f, &terms, 3) == lease_valid_until(&terms, MS(10)));
 	failsafe_granted(&f, 1, MS(35), MS(40));
-	assert_true(failsafe_until(&f, &terms, 3, 0) == lease_valid_until(&terms, MS(30)));
+	assert_true(failsafe_until(&f, &terms, 3) == lease_valid_until(&terms, MS(30)));
 	failsafe_granted(&f, 2, MS(20), MS(50)); /* an old answer that comes late */
 	failsafe_granted(&f, 2, MS(60), MS(50)); /* from the future */
 	failsafe_granted(&f, 8, MS(45), MS(50));
 	failsafe_granted(&f, -1, MS(45), MS(50));
-	assert_true(failsafe_until(&f, &terms, 3, 0) == lease_valid_until(&terms, MS(30)));
-	assert_int_equal(failsafe_until(&f, &terms, 1, 0), 0); /* alone nobody can promise */
+	assert_true(failsafe_until(&f, &terms, 3) == lease_valid_until(&terms, MS(30)));
+	assert_true(failsafe_until(&f, &terms, 1) == lease_valid_until(&terms, MS(40)));
 }
 
 /* --- a copy ---------------------------------------------------------------------------------------- */
@@ -229,6 +231,38 @@ static void a_home_goes_on_by_the_word_of_all(void **state) {
 	assert_int_equal(lone_role(l), CELL_FOLLOWER);
 }
 
+static void the_only_copy_needs_nobody(void **state) {
+	lone_open(l, 1, 0, true, 1);
+	lone_home(l);
+	for (int i = 0; i < 30; i++) {
+		lone_tick(l, MS(100));
+		assert_true(until() > l->now_ns);
+	}
+	lone_lease(l, 1, 0);
+	assert_int_equal(until(), 0);
+}
+
+static void a_witness_is_asked_too(void **state) {
+	l->witness = true;
+	lone_open(l, 3, 0, false, 1);
+	lone_home(l);
+	for (int r = 1; r <= 3; r++) link(r);
+	lone_tick(l, MS(400));
+	struct cell_status s;
+	cell_status(l->core, l->now_ns, &s);
+	uint64_t stamp = lone_sent(l, 3, FRAME_VOUCH)->stamp, lease_until = until();
+	grant(1, stamp, s.epoch);
+	grant(2, stamp, s.epoch);
+	assert_true(until() == lease_until);
+	grant(3, stamp, s.epoch);
+	assert_true(until() == lease_valid_until(&terms, stamp));
+	/* And it has no other part in anything. */
+	l->said_count = 0;
+	hear(3, (struct frame){.type = FRAME_SEAL, .epoch = s.epoch + 1});
+	assert_non_null(lone_said(l, CELL_DO_REFUSE));
+	assert_int_equal(lone_role(l), CELL_HOME);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +275,8 @@ int main(void) {
 		CASE(a_process_that_was_started_may_have_promised),
 		CASE(without_failsafe_nothing_changes),
 		CASE(a_home_goes_on_by_the_word_of_all),
+		CASE(the_only_copy_needs_nobody),
+		CASE(a_witness_is_asked_too),
 	};
 	return cmocka_run_group_tests_name("failsafe", tests, NULL, NULL);
 }

@@ -136,7 +136,7 @@ static const struct {
          "{etcd: {endpoints: [...]}}\n"
          "6:1: regoins: unknown key (did you mean 'regions'?); expected one of: cluster, region, "
          "data, "
-         "policy, coordination, secret_file, regions, workers, lease, limits, hold, storage, "
+         "policy, coordination, secret_file, regions, workers, role, witness, lease, limits, "
          "...\n"},
 	{HEAD REGIONS "decisions: 2000000\ntrusted_proxies: [10.0.0.0/33, x, [], 10.0.0.1]\n"
                       "country_header: CF-IPCountry\ndecision_keys: [secret, sha256:00]\n"
@@ -202,6 +202,19 @@ static const struct {
          "10:8: lease: renewed every 100ms, a lease of 200ms is lost with one or two late "
          "renewals; "
          "expected renew to be at most a third of length\n"},
+	{HEAD REGIONS "role: witness\n",
+         "10:7: role: there is no `witness` below; expected its name and addresses\n"},
+	{HEAD REGIONS "role: home\nwitness: {name: a, admin: \"h:1\"}\n",
+         "10:7: role: found 'home'; expected region or witness\n"
+         "11:1: witness: the key 'replication' is missing; expected HOST:PORT, such as "
+         "\"127.0.0.1:7209\"\n"
+         "11:17: witness.name: 'a' is a region; expected a third place\n"},
+	{HEAD REGIONS "role: witness\nwitness: {name: w, admin: \"h:1\", replication: \"h:2\"}\n",
+         "2:9: region: the role is witness; expected its name, w\n"},
+	{"cluster: c\nregion: w\npolicy: p\ncoordination: {file: f}\nsecret_file: s\n" REGIONS
+         "witness: {name: w, admin: \"h:1\", replication: \"h:2\"}\n",
+         "1:1: the key 'data' is missing; expected the directory of this node's data\n"
+         "2:9: region: this is the witness; expected `role: witness`, too\n"},
 	{ETCD("{}, file: f") REGIONS,
          "5:16: coordination.etcd: the key 'endpoints' is missing; expected a list such as "
          "[\"https://etcd-1:2379\", \"https://etcd-2:2379\"]\n"
@@ -277,6 +290,49 @@ static void the_policy_must_have_the_same_regions(void **state) {
 	        "regions of the policy\n");
 }
 
+#define WITNESS "witness: {name: w, admin: \"w:1\", replication: \"w:2\"}\n"
+
+static void a_witness_has_a_vote_and_no_data(void **state) {
+	struct node_config *c = load_node(
+		"cluster: c\nregion: w\nrole: witness\npolicy: p\ncoordination: {file: f}\n"
+		"secret_file: s\n" REGIONS WITNESS);
+	assert_true(c->has_witness && c->is_witness);
+	assert_int_equal(c->region_count, 2);
+	assert_int_equal(c->self, 2);
+	assert_string_equal(c->regions[2].name, "w");
+	assert_string_equal(c->regions[2].replication.host, "w");
+	assert_int_equal(c->regions[2].admin.port, 1);
+	assert_int_equal(c->regions[2].http.port, 0);
+	assert_string_equal(c->data, "");
+	node_config_free(c);
+	c = load_node(HEAD REGIONS WITNESS);
+	assert_true(c->has_witness && !c->is_witness);
+	assert_int_equal(c->self, 1);
+	node_config_free(c);
+}
+
+static void check_voters(const char *yaml, bool right) {
+	struct policy *p = load_good(POLICY(REGION("a") ", " REGION("b")));
+	struct node_config *c = load_node(yaml);
+	enum err e = node_config_check(c, "p.yaml", p, report_keep, &r);
+	assert_int_equal(e, right ? ERR_OK : ERR_INVALID);
+	if (!right)
+		assert_string_equal(
+			r.text,
+			"7:1: regions: two have no third voter: when one is gone, the other "
+			"cannot know whether it is gone or cut off, and no failover can be "
+			"automatic; expected a `witness` in a third place, where a member of "
+			"etcd is, too\n");
+	node_config_free(c);
+	policy_free(p);
+}
+
+static void two_regions_need_a_third_voter(void **state) {
+	check_voters(ETCD("{endpoints: [\"http://h:1\"]}") REGIONS, false);
+	check_voters(ETCD("{endpoints: [\"http://h:1\"]}") REGIONS WITNESS, true);
+	check_voters(HEAD REGIONS, true); /* the kernel is their third */
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_as_documented),
@@ -284,6 +340,8 @@ int main(void) {
 		cmocka_unit_test(coordination_may_be_etcd),
 		cmocka_unit_test(says_exactly_that),
 		cmocka_unit_test(the_policy_must_have_the_same_regions),
+		cmocka_unit_test(a_witness_has_a_vote_and_no_data),
+		cmocka_unit_test(two_regions_need_a_third_voter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
