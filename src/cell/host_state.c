@@ -53,6 +53,10 @@ static void count(struct host_cell *c, const struct cell_status *s) {
 	metric_set(m->applied, (int64_t)s->applied.seq);
 	metric_set(m->quarantined, (int64_t)s->quarantined);
 	metric_set(m->refused, (int64_t)s->refused_frames);
+	metric_set(m->degraded, s->degraded);
+	metric_set(m->exposed, s->exposed_ms);
+	metric_set(m->possible_loss,
+	           s->possible_loss > INT64_MAX ? -1 : (int64_t)s->possible_loss);
 	for (int i = 0; i < c->replica_count; i++) metric_set(m->lag[i], s->lag_ms[i]);
 }
 
@@ -173,6 +177,18 @@ static void register_metrics(struct host_cell *c) {
 	m->failovers = metric_counter(r, "holdfast_cell_failovers_total",
 	                              "Times this region became the home.", l);
 	m->appends = metric_counter(r, "holdfast_cell_appends_total", "Batches made durable.", l);
+	m->degraded = metric_gauge(r, "holdfast_cell_degraded",
+	                           "1: fewer copies acknowledge than configured, and none of the "
+	                           "others takes over by itself.",
+	                           l);
+	m->possible_loss = metric_gauge(r, "holdfast_cell_possible_loss_records",
+	                                "Async, at a copy: records that may be lost if the home were "
+	                                "gone now; -1: not known.",
+	                                l);
+	m->exposed = metric_gauge(r, "holdfast_cell_exposed_ms",
+	                          "Async, at the home: the oldest write that no copy has is at most "
+	                          "so old.",
+	                          l);
 	m->moves = metric_counter(r, "holdfast_cell_moves_total",
 	                          "Planned moves away from this region that were made.", l);
 	m->moves_failed = metric_counter(r, "holdfast_cell_moves_failed_total",
