@@ -75,6 +75,7 @@ static enum err open_cells(struct node *n, struct host_cell_options *cells, stru
 			.max_loss = c->max_loss,
 			.max_lag_ns = c->max_lag_ms * 1000000,
 			.throttle = c->on_lag == LAG_THROTTLE,
+			.replication_sla_ns = c->replication_sla_ms * 1000000,
 			.failover_after_ns = c->failover_after_ms * 1000000,
 		};
 		if (!(c->replica_set & (1ull << self))) continue;

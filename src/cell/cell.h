@@ -30,6 +30,7 @@
 #include "base/slice.h"
 #include "cell/frame.h"
 #include "cell/placement.h"
+#include "cell/sla.h"
 #include "store/store.h"
 
 enum { CELL_REPLICAS_MAX = 8, CELL_ACTIONS_MAX = 256 };
@@ -93,6 +94,7 @@ struct cell_config {
 	uint64_t max_loss, max_lag_ns;
 	bool throttle;               /* async: rather no write than to exceed max_lag_ns: ERR_LAGGING */
 	uint64_t failover_after_ns;  /* a home is gone for so long before another takes over; 0: at once */
+	uint64_t replication_sla_ns; /* every copy is at most so far behind; 0: nothing is promised */
 	uint64_t heartbeat_ns;       /* 20 ms */
 	uint64_t seal_wait_ns;       /* async: wait for reachable copies, 200 ms */
 	uint64_t rank_delay_ns;      /* successor number i waits i times this, 150 ms */
@@ -233,6 +235,10 @@ struct cell_status {
 	                          * known */
 	uint32_t exposed_ms;     /* async home: the oldest write that no copy has is at most so old */
 	uint8_t strikes[CELL_REPLICAS_MAX]; /* see placement.h; of those that are held down */
+	/* As measured here while this was home. */
+	bool sla_broken;
+	uint64_t sla_kept_ms, sla_broken_ms, sla_breaches;
+	uint32_t sla_budget_left; /* percent */
 	char held_reason[256];
 };
 struct cell *cell_new(const struct cell_config *config, const struct store_info *info); /* NULL: no memory */

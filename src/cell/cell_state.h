@@ -138,6 +138,7 @@ struct copy {
 	uint64_t progress_ns;       /* acknowledged more, or all there was */
 	uint64_t caught_up_ns;      /* since when it has all; 0: it has not */
 	uint64_t mark_seq, mark_ns; /* lag: when this seq, still missing there, was durable here */
+	uint64_t gone_ns, gone_seq; /* not streaming: since when, and what it had then */
 	uint32_t lag_ms;
 	bool exporting, export_begun, export_asked, export_ended;
 	uint64_t chunks_sent, chunks_taken;
@@ -300,6 +301,7 @@ struct cell {
 
 	struct follow follow;
 	struct loss loss;
+	struct sla sla;
 	uint64_t strike_ns[CELL_REPLICAS_MAX]; /* when the placement's count was first seen */
 	uint64_t quarantined, refused_frames, lost_estimate;
 };
@@ -389,6 +391,7 @@ void serve_records(struct cell *c, int replica, struct slice bytes, uint64_t las
 void commit_ack(struct cell *c, int replica, const struct frame *f);
 void commit_durable(struct cell *c, int replica, uint64_t seq);
 void commit_advance(struct cell *c);
+void commit_measure(struct cell *c); /* how far behind all are, against what is promised */
 uint64_t commit_quorum(const struct cell *c); /* the seq that k copies have */
 void commit_heartbeats(struct cell *c);
 uint32_t commit_lag_ms(const struct cell *c, int replica);

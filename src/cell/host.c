@@ -140,6 +140,7 @@ static struct cell *core_new(struct host_cell *c, const struct host_cell_options
 		.max_lag_ns = o->max_lag_ns,
 		.throttle = o->throttle,
 		.failover_after_ns = o->failover_after_ns,
+		.replication_sla_ns = o->replication_sla_ns,
 		.heartbeat_ns = HEARTBEAT_NS,
 		.seal_wait_ns = SEAL_WAIT_NS,
 		.rank_delay_ns = RANK_DELAY_NS,

@@ -20,7 +20,7 @@ struct host_cell_options {
 	int replica_count;
 	bool sync, availability, throttle;
 	int copies;
-	uint64_t max_loss, max_lag_ns, failover_after_ns; /* see cell.h */
+	uint64_t max_loss, max_lag_ns, failover_after_ns, replication_sla_ns; /* see cell.h */
 	struct store *store;     /* NULL when this region holds no copy: then the host only knows the placement */
 };
 struct host_options {

@@ -109,7 +109,7 @@ struct host_op {
 struct host_cell_metrics {
 	struct metric *role, *epoch, *committed, *applied, *quarantined, *refused, *failovers;
 	struct metric *appends, *lag[CELL_REPLICAS_MAX], *moves, *moves_failed, *possible_loss, *exposed,
-		*degraded;
+		*degraded, *sla_broken, *sla_kept_ms, *sla_broken_ms, *sla_breaches, *sla_budget;
 	struct histogram *append_seconds, *propose_seconds, *copy_seconds, *move_seconds;
 };
 

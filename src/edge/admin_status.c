@@ -66,6 +66,16 @@ static enum err render_store(const struct cell_status *k, const struct store_inf
 		k->possible_loss > INT64_MAX ? -1 : (long long)k->possible_loss);
 }
 
+static enum err render_sla(const struct policy_cell *c, const struct cell_status *k,
+                           struct buf *out) {
+	return buf_printf(out,
+	                  ",\"sla\":{\"target_ms\":%llu,\"broken\":%s,\"breaches\":%llu,"
+	                  "\"kept_ms\":%llu,\"broken_ms\":%llu,\"budget_left_percent\":%u}",
+	                  ull(c->replication_sla_ms), k->sla_broken ? "true" : "false",
+	                  ull(k->sla_breaches), ull(k->sla_kept_ms), ull(k->sla_broken_ms),
+	                  k->sla_budget_left);
+}
+
 static enum err render_cell(struct status *s, int i, struct buf *out) {
 	struct admin *a = s->admin;
 	const struct policy_cell *c = &a->options.policy->cells[i];
@@ -86,6 +96,7 @@ static enum err render_cell(struct status *s, int i, struct buf *out) {
 	if (!e && host_store(a->options.host, i)) {
 		e = render_store(k, &s->ask.stores[i], out);
 		if (!e) e = render_copies(s, c, k, out);
+		if (!e) e = render_sla(c, k, out);
 		if (!e) e = buf_append_str(out, ",\"held\":");
 		if (!e) e = http_json_string(out, slice_str(k->held_reason));
 	}
