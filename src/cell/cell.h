@@ -19,6 +19,9 @@
  *    wrote (the marker), and names it by CAS (e, me) → (e+1, target, promoting, marker): who is
  *    named so and has the marker begins its epoch at once, with no lease to wait for and nobody
  *    to seal. Before that CAS the home may take it back, after a CAS that proves it still holds.
+ *  - members: whose acknowledgements count is recorded beside k. A copy that is configured anew is
+ *    recorded before it counts; one that is configured no more counts no more at once, and is
+ *    forgotten when the others have everything. Seals go by the record.
  *  - limits of loss: an async cell is not taken over by itself where more might be lost than
  *    max_loss or max_lag allow: HELD, until the old home is back or an operator accepts it.
  *  - degrade: k lives in coordination. `availability` lowers it (recorded, then used) when

@@ -7,6 +7,7 @@
  *   cell_serve.c      one copy's stream as its source sees it: ask, match, records
  *   cell_commit.c     acknowledgements, commit, heartbeats, lag, release
  *   cell_copies.c     k in force: degrade, raise
+ *   cell_members.c    whose acknowledgements count
  *   cell_loss.c       what a failover might lose, and whether that is allowed
  *   cell_damp.c       who died lately goes last
  *   cell_promote.c    when and how a copy becomes home
@@ -424,6 +425,12 @@ uint64_t loss_exposed_ns(const struct cell *c);
 bool damp_holds_down(const struct cell *c, int replica);
 void damp_seen(struct cell *c, const struct placement *next); /* before it is the placement */
 void damp_inherit(const struct cell *c, struct placement *p, bool claims);
+
+/* --- cell_members.c --- */
+bool members_has(const struct cell *c, int replica); /* by the record */
+int members_count(const struct cell *c);             /* likewise */
+bool members_recorded(const struct cell *c);         /* all that would count are */
+void members_put(const struct cell *c, struct placement *p);
 
 /* --- cell_promote.c --- */
 uint64_t promote_next_epoch(const struct cell *c);
