@@ -140,7 +140,8 @@ enum err client_send(struct client *c, const struct client_request *r, struct cl
 	uint8_t random[ONCE_BYTES];
 	io_random(c->io, random, sizeof(random));
 	hex_encode(slice_of(random, sizeof(random)), c->once);
-	uint64_t deadline = io_now_ns(c->io) + c->timeout_ns;
+	uint64_t timeout_ns = r->timeout_ms ? r->timeout_ms * 1000000 : c->timeout_ns;
+	uint64_t deadline = io_now_ns(c->io) + timeout_ns;
 	int at = r->first >= 0 ? r->first : c->last_good;
 	for (int tries = 1;; tries++) {
 		try_once(c, r, at, deadline);
@@ -158,6 +159,10 @@ enum err client_send(struct client *c, const struct client_request *r, struct cl
 	if (c->err == ERR_OK) return ERR_OK; /* the last answer says why it would not */
 	return fault_set(fault, c->err, "%s:%u: %s: is the region up? see holdfast status",
 	                 c->hosts[at], c->ports[at], err_text(c->err));
+}
+
+uint64_t client_now_ms(const struct client *c) {
+	return io_now_ns(c->io) / 1000000;
 }
 
 void client_answer_done(struct client_answer *a) {

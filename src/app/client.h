@@ -26,6 +26,7 @@ struct client_request {
 	bool once;       /* a data write: all tries carry one Idempotency-Key */
 	int first;       /* endpoint to begin with; -1: where the last answer came from */
 	bool only_first; /* no other endpoint will do */
+	uint64_t timeout_ms; /* 0: the client's */
 };
 struct client_answer {
 	int status;
@@ -36,4 +37,5 @@ struct client_answer {
 /* ERR_OK: there is an answer, of whatever status. Else the last error, with what to do in `fault`. */
 MUST enum err client_send(struct client *c, const struct client_request *request,
                           struct client_answer *answer, struct fault *fault);
+uint64_t client_now_ms(const struct client *c); /* monotonic */
 void client_answer_done(struct client_answer *a);

@@ -39,7 +39,11 @@ void copies_begin(struct cell *c) {
 	c->put_asked = false;
 	c->copies = c->placement.copies ? (int)c->placement.copies : wanted(c);
 	if (c->copies > c->n) c->copies = c->n;
-	for (int r = 0; r < c->n; r++) c->copy[r].progress_ns = c->now;
+	for (int r = 0; r < c->n; r++) {
+		c->copy[r].progress_ns = c->copy[r].gone_ns = c->now;
+		c->copy[r].gone_seq = 0;
+	}
+	sla_pause(&c->sla);
 }
 
 static void lower(struct cell *c, int to) {
@@ -95,7 +99,7 @@ static void raise_check(struct cell *c) {
 }
 
 void copies_check(struct cell *c) {
-	if (!cell_leading(c) || !c->start_seq || !c->config.sync) return;
+	if (!cell_leading(c) || !c->start_seq || !c->config.sync || move_drains(c)) return;
 	if (c->config.availability && c->copies > 1) degrade_check(c);
 	if (c->role != CELL_HOME) return;
 	if (c->copies < wanted(c) || c->raise_seq) raise_check(c);

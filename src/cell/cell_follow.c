@@ -124,13 +124,19 @@ static enum err records_check(const struct cell *c, const struct frame *frame,
 	return ERR_OK;
 }
 
+static void heard(struct cell *c) {
+	uint64_t before = c->follow.home_committed;
+	c->follow.home_committed = c->follow.leader_committed;
+	loss_heard(c, before);
+}
+
 static void records(struct cell *c, const struct frame *frame) {
 	struct follow *f = &c->follow;
 	if (f->state != FOLLOW_STREAMING) return; /* of a stream that was given up */
 	f->deadline_ns = c->now + silence_ns(c);
 	if (f->pull) c->fetch_until_ns = c->now + FETCH_NS;
 	if (frame->seq > f->leader_committed) f->leader_committed = frame->seq;
-	if (!f->pull) f->home_committed = f->leader_committed;
+	if (!f->pull) heard(c);
 	if (!frame->bytes.len) return;
 	struct position end;
 	if (records_check(c, frame, &end)) {
@@ -155,7 +161,7 @@ static void heartbeat(struct cell *c, const struct frame *frame) {
 	if (f->state != FOLLOW_STREAMING) return;
 	f->deadline_ns = c->now + silence_ns(c);
 	if (frame->seq > f->leader_committed) f->leader_committed = frame->seq;
-	f->home_committed = f->leader_committed;
+	heard(c);
 	memcpy(f->lag_ms, frame->lag_ms, sizeof f->lag_ms);
 	if (frame->flag && frame->stamp && frame->stamp <= c->now) {
 		bool waiting = f->fresh_wait.stamp != 0;

@@ -8,12 +8,12 @@
 
 int seal_need(const struct cell *c) {
 	if (!c->config.sync || !c->revision || c->placement.copies == 0 || MUTANT(SEAL)) return 1;
-	int need = c->n - (int)c->placement.copies + 1;
+	int need = members_count(c) - (int)c->placement.copies + 1;
 	return need < 1 ? 1 : need;
 }
 
 /* The last active home, by what the placement says before or after a claim; -1: none. */
-static int last_home(const struct cell *c) {
+int seal_last_home(const struct cell *c) {
 	if (!c->revision) return -1;
 	bool active = c->placement.state == PLACEMENT_ACTIVE;
 	return cell_replica_of(c, active ? c->placement.home : c->placement.from);
@@ -25,12 +25,12 @@ bool seal_has_log(const struct cell *c, const struct position *at) {
 }
 
 bool seal_reachable(const struct cell *c) {
-	int count = 1, from = last_home(c);
+	int count = members_has(c, c->self), from = seal_last_home(c);
 	if (from == c->self) return true;
 	for (int r = 0; r < c->n; r++) {
 		if (r == c->self || !c->links[r]) continue;
 		if (r == from) return true;
-		count++;
+		count += members_has(c, r);
 	}
 	return count >= seal_need(c);
 }
@@ -58,12 +58,13 @@ void seal_begin(struct cell *c) {
 
 static bool enough(const struct cell *c) {
 	if (!c->sealed[c->self]) return false;
-	int from = last_home(c), count = 0;
+	if (c->handed) return true;
+	int from = seal_last_home(c), count = 0;
 	bool all = true;
 	for (int r = 0; r < c->n; r++) {
 		bool witness = c->sealed[r] && seal_has_log(c, &c->sealed_at[r]);
 		if (witness && r == from) return true;
-		count += witness;
+		count += witness && members_has(c, r);
 		if (!c->sealed[r] && (c->links[r] || (c->peers[r].known && c->peers[r].up)))
 			all = false;
 	}
@@ -76,7 +77,8 @@ static void say_held(struct cell *c) {
 	if (c->role == CELL_HELD) return;
 	if (c->now < hold_ns) return cell_wake_at(c, hold_ns);
 	int count = 0;
-	for (int r = 0; r < c->n; r++) count += c->sealed[r] && seal_has_log(c, &c->sealed_at[r]);
+	for (int r = 0; r < c->n; r++)
+		count += c->sealed[r] && members_has(c, r) && seal_has_log(c, &c->sealed_at[r]);
 	cell_move(c, CELL_HELD, "sealed %d copies, needs %d: bring back a region that has a copy",
 	          count, seal_need(c));
 }
@@ -86,7 +88,7 @@ void seal_go_on(struct cell *c) {
 		if (c->promised >= c->epoch && follow_quiet(c)) {
 			c->sealed[c->self] = true;
 			c->sealed_at[c->self] = c->last;
-		} else if (c->promised < c->epoch) {
+		} else if (c->promised < c->epoch && !failsafe_forbids(c, c->epoch)) {
 			promise(c, c->epoch);
 		}
 	}
@@ -129,6 +131,7 @@ void seal_asked(struct cell *c, int replica, const struct frame *f) {
 		cell_send(c, replica, &(struct frame){.type = FRAME_REFUSED, .epoch = known});
 		return;
 	}
+	if (failsafe_forbids(c, f->epoch)) return; /* it asks again */
 	cell_resign(c, "sealed by a candidate of a higher epoch");
 	c->hint = replica;
 	c->hint_epoch = f->epoch;

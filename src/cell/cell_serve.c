@@ -10,6 +10,10 @@ static void frames_forget(struct copy *k) {
 
 void serve_stop(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
+	if (k->state == COPY_STREAMING && !k->pull) {
+		k->gone_ns = c->now;
+		k->gone_seq = k->durable_seq;
+	}
 	export_stop(c, replica);
 	k->state = COPY_SILENT;
 	k->durable_seq = 0;
@@ -170,10 +174,9 @@ void serve_log(struct cell *c, int replica, enum err err, struct slice bytes) {
 	if (k->state == COPY_CHECKING) return checked(c, replica, err, bytes);
 	if (k->state != COPY_STREAMING) return;
 	if (err == ERR_NOT_FOUND) {
-		/* Pruned from under it. */
-		k->state = COPY_ASKED;
-		k->snapshot_wanted = true;
-		return;
+		/* Pruned from under it. It does not wait for a snapshot, and must not be kept
+		 * waiting for records: it asks when it hears nothing more. */
+		return serve_stop(c, replica);
 	}
 	struct record r;
 	uint64_t last_seq = 0;

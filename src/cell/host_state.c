@@ -48,11 +48,20 @@ static void set_state(struct host_cell *c, const struct host_cell_state *next) {
 static void count(struct host_cell *c, const struct cell_status *s) {
 	const struct host_cell_metrics *m = &c->metrics;
 	metric_set(m->role, s->role);
+	metric_set(m->failsafe, s->failsafe);
 	metric_set(m->epoch, (int64_t)s->epoch);
 	metric_set(m->committed, (int64_t)s->committed);
 	metric_set(m->applied, (int64_t)s->applied.seq);
 	metric_set(m->quarantined, (int64_t)s->quarantined);
 	metric_set(m->refused, (int64_t)s->refused_frames);
+	metric_set(m->degraded, s->degraded);
+	metric_set(m->exposed, s->exposed_ms);
+	metric_set(m->sla_broken, s->sla_broken);
+	metric_set(m->sla_kept_ms, (int64_t)s->sla_kept_ms);
+	metric_set(m->sla_broken_ms, (int64_t)s->sla_broken_ms);
+	metric_set(m->sla_breaches, (int64_t)s->sla_breaches);
+	metric_set(m->sla_budget, s->sla_budget_left);
+	metric_set(m->possible_loss, s->possible_loss > INT64_MAX ? -1 : (int64_t)s->possible_loss);
 	for (int i = 0; i < c->replica_count; i++) metric_set(m->lag[i], s->lag_ms[i]);
 }
 
@@ -64,7 +73,7 @@ void host_state_publish(struct host_cell *c) {
 		.home = s.home < 0 ? -1 : c->replicas[s.home],
 		.active = s.active,
 		.is_home = s.role == CELL_HOME && s.active,
-		.promoting = claiming || (s.home >= 0 && !s.active),
+		.promoting = claiming || (s.home >= 0 && !s.active) || s.draining,
 		.degraded = s.degraded,
 		.fenced = s.role == CELL_FENCED,
 		.epoch = s.epoch,
@@ -77,6 +86,7 @@ void host_state_publish(struct host_cell *c) {
 	memcpy(next.lag_ms, s.lag_ms, sizeof next.lag_ms);
 	count(c, &s);
 	set_state(c, &next);
+	host_move_check(c, s.draining);
 }
 
 void host_state_place(struct host_cell *c, const struct placement *p) {
@@ -115,8 +125,8 @@ void host_history_publish(struct host_cell *c, const struct store_info *info) {
 
 static struct epoch_start start_at(struct host_shared_history *s, uint64_t i) {
 	return (struct epoch_start){
-	        .epoch = atomic_load_explicit(&s->starts[i].epoch, memory_order_acquire),
-	        .seq = atomic_load_explicit(&s->starts[i].seq, memory_order_acquire),
+		.epoch = atomic_load_explicit(&s->starts[i].epoch, memory_order_acquire),
+		.seq = atomic_load_explicit(&s->starts[i].seq, memory_order_acquire),
 	};
 }
 
@@ -152,6 +162,21 @@ enum err host_history_check(const struct host *h, int cell, uint64_t epoch, uint
 
 /* --- metrics ------------------------------------------------------------------------------ */
 
+static void register_sla(struct host_cell *c, const char *l) {
+	struct registry *r = c->host->registry;
+	struct host_cell_metrics *m = &c->metrics;
+	m->sla_broken = metric_gauge(r, "holdfast_cell_sla_broken",
+	                             "1: at this home a copy is over replication_sla now.", l);
+	m->sla_kept_ms = metric_counter(r, "holdfast_cell_sla_kept_ms_total",
+	                                "As home: time in which all copies were within it.", l);
+	m->sla_broken_ms = metric_counter(r, "holdfast_cell_sla_broken_ms_total",
+	                                  "As home: time in which one was not.", l);
+	m->sla_breaches = metric_counter(r, "holdfast_cell_sla_breaches_total",
+	                                 "As home: times that it came to that.", l);
+	m->sla_budget = metric_gauge(r, "holdfast_cell_sla_budget_left_percent",
+	                             "Of the time that it may be broken in a day (0.1 %).", l);
+}
+
 static void register_metrics(struct host_cell *c) {
 	struct registry *r = c->host->registry;
 	struct host_cell_metrics *m = &c->metrics;
@@ -163,6 +188,10 @@ static void register_metrics(struct host_cell *c) {
 	                     "3 sealing, 4 fetching, 5 starting, 6 home, 7 held, 8 fenced.",
 	                     l);
 	m->epoch = metric_gauge(r, "holdfast_cell_epoch", "Epoch of the cell as known here.", l);
+	m->failsafe = metric_gauge(r, "holdfast_cell_failsafe",
+	                           "1 while this home goes on by its copies' promises, for "
+	                           "coordination does not answer.",
+	                           l);
 	m->committed = metric_gauge(r, "holdfast_cell_committed_seq", "Last committed record.", l);
 	m->applied = metric_gauge(r, "holdfast_cell_applied_seq", "Last record in the view.", l);
 	m->quarantined = metric_counter(r, "holdfast_cell_quarantined_records_total",
@@ -172,12 +201,38 @@ static void register_metrics(struct host_cell *c) {
 	m->failovers = metric_counter(r, "holdfast_cell_failovers_total",
 	                              "Times this region became the home.", l);
 	m->appends = metric_counter(r, "holdfast_cell_appends_total", "Batches made durable.", l);
+	m->degraded = metric_gauge(r, "holdfast_cell_degraded",
+	                           "1: fewer copies acknowledge than configured, and none of the "
+	                           "others takes over by itself.",
+	                           l);
+	m->possible_loss =
+		metric_gauge(r, "holdfast_cell_possible_loss_records",
+	                     "Async, at a copy: records that may be lost if the home were "
+	                     "gone now; -1: not known.",
+	                     l);
+	m->exposed =
+		metric_gauge(r, "holdfast_cell_exposed_ms",
+	                     "Async, at the home: the oldest write that no copy has is at most "
+	                     "so old.",
+	                     l);
+	m->moves = metric_counter(r, "holdfast_cell_moves_total",
+	                          "Planned moves away from this region that were made.", l);
+	m->moves_failed = metric_counter(r, "holdfast_cell_moves_failed_total",
+	                                 "Planned moves that were not: this region stayed home, or "
+	                                 "the target did not become active.",
+	                                 l);
+	m->move_seconds = metric_histogram(r, "holdfast_cell_move_pause_seconds",
+	                                   "Of planned moves: from taking no writes to the target "
+	                                   "being active.",
+	                                   l);
 	m->append_seconds = metric_histogram(r, "holdfast_cell_append_seconds",
 	                                     "From handing a batch to the store to durable.", l);
 	m->propose_seconds = metric_histogram(r, "holdfast_cell_propose_seconds",
 	                                      "From proposing a write to its outcome.", l);
-	m->copy_seconds = metric_histogram(r, "holdfast_cell_copy_seconds",
-	                                   "At its home: from durable here to durable on a copy.", l);
+	m->copy_seconds =
+		metric_histogram(r, "holdfast_cell_copy_seconds",
+	                         "At its home: from durable here to durable on a copy.", l);
+	register_sla(c, l);
 	for (int i = 0; i < c->replica_count; i++) {
 		snprintf(l, sizeof l, "cell=\"%s\",copy=\"%s\"", c->name,
 		         c->host->regions[c->replicas[i]]);

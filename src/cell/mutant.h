@@ -15,6 +15,8 @@ enum cell_mutant {
 	MUTANT_FSYNC = 128,      /* a copy acknowledges what it received */
 	MUTANT_TOKEN = 256,      /* of a token only the seq is compared */
 	MUTANT_RESIDENCY = 512,  /* whoever asks is taken for a copy */
+	MUTANT_VOUCH = 1024,     /* seal in spite of having promised another home to go on */
+	MUTANT_MARKER = 2048,    /* hand over what the target does not have yet */
 };
 #ifdef CELL_MUTANTS
 extern unsigned cell_mutants;
