@@ -139,6 +139,7 @@ struct world {
 
 	int n, k;
 	bool sync, availability;
+	uint64_t max_loss; /* records; 0: no limit */
 	struct node nodes[NODES_MAX];
 	struct conn conns[NODES_MAX][NODES_MAX]; /* [low][high] */
 	struct member_slot members[NODES_MAX];
