@@ -33,6 +33,7 @@ static void print_regions(const struct target *t, json_t *answers) {
 static const char *state_name(const json_t *cell) {
 	if (!json_is_true(json_object_get(cell, "active"))) return "NO HOME";
 	if (strcmp(view_text(cell, "role", ""), "home") != 0) return "UNSEEN";
+	if (json_is_true(json_object_get(cell, "failsafe"))) return "FAILSAFE";
 	return json_is_true(json_object_get(cell, "degraded")) ? "DEGRADED" : "active";
 }
 

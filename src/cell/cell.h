@@ -15,6 +15,8 @@
  *  - a home that restarts takes a new epoch the same way.
  *  - a copy asks its home with its last position; where histories differ it goes back to the
  *    last common record, quarantines what it has beyond, truncates, and follows.
+ *  - coordination is silent: the home goes on while every copy promises to follow no other
+ *    (failsafe.h); otherwise it stops when its lease is over. A conflict there ends it at once.
  *  - planned move: the home admits no more writes, waits until the target has durably all that it
  *    wrote (the marker), and names it by CAS (e, me) → (e+1, target, promoting, marker): who is
  *    named so and has the marker begins its epoch at once, with no lease to wait for and nobody
@@ -34,6 +36,7 @@
 #include "cell/frame.h"
 #include "cell/placement.h"
 #include "cell/sla.h"
+#include "coord/lease.h"
 #include "store/store.h"
 
 enum { CELL_REPLICAS_MAX = 8, CELL_ACTIONS_MAX = 256 };
@@ -101,6 +104,9 @@ struct cell_config {
 	uint64_t heartbeat_ns;       /* 20 ms */
 	uint64_t seal_wait_ns;       /* async: wait for reachable copies, 200 ms */
 	uint64_t rank_delay_ns;      /* successor number i waits i times this, 150 ms */
+	struct lease_terms failsafe; /* of promises while coordination is silent; length 0: the home stops
+	                              * with its lease (coordination that a machine's processes share) */
+	bool witness;                /* is asked for those promises too, as replica replica_count */
 	uint64_t degrade_after_ns;   /* availability: no ack from a needed copy for so long, 1 s */
 	size_t window_bytes;         /* unacknowledged stream per copy, 4 MiB */
 	uint64_t apply_pause_ns;     /* between two steps of the view that nobody waits for, 50 ms */
@@ -225,6 +231,7 @@ struct cell_status {
 	struct position last, applied;
 	uint64_t committed;      /* seq */
 	uint64_t lease_until_ns; /* 0 when not home: a home serves strong reads while now < this */
+	bool failsafe;           /* a home: by its copies' promises, for coordination is silent */
 	bool copy_connected[CELL_REPLICAS_MAX]; /* home's view of its copies */
 	uint64_t copy_seq[CELL_REPLICAS_MAX];   /* durable there */
 	uint64_t caught_up_ms[CELL_REPLICAS_MAX]; /* at home: so long it has been close behind; 0: it is not */

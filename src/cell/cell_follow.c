@@ -89,15 +89,21 @@ static void matched(struct cell *c, const struct frame *frame) {
 
 /* --- streaming --------------------------------------------------------------------------------------------- */
 
+/* What is durable here: received is not enough. */
+static const struct position *to_acknowledge(const struct cell *c) {
+	return MUTANT(FSYNC) ? &c->tail : &c->last;
+}
+
 static void ack(struct cell *c) {
 	struct follow *f = &c->follow;
-	f->acked_seq = c->last.seq;
+	const struct position *at = to_acknowledge(c);
+	f->acked_seq = at->seq;
 	f->acked_ns = c->now;
 	cell_send(c, f->leader,
 	          &(struct frame){.type = FRAME_ACK,
 	                          .epoch = f->epoch,
-	                          .seq = c->last.seq,
-	                          .at = c->last,
+	                          .seq = at->seq,
+	                          .at = *at,
 	                          .stamp = c->now});
 }
 
@@ -189,7 +195,7 @@ static void stream_go_on(struct cell *c) {
 	/* Its log is a prefix of the leader's: what is committed there is so here. */
 	uint64_t committed = f->leader_committed < c->last.seq ? f->leader_committed : c->last.seq;
 	if (committed > c->committed) c->committed = committed;
-	if (c->last.seq > f->acked_seq) ack(c);
+	if (to_acknowledge(c)->seq > f->acked_seq) ack(c);
 	freshen(c);
 	if (!f->pull && c->now >= f->deadline_ns) return follow_reset(c, 0);
 	if (!f->pull) cell_wake_at(c, f->deadline_ns);

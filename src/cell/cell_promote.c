@@ -8,7 +8,7 @@
 /* --- when ------------------------------------------------------------------------------------------------ */
 
 /* The home's life that the placement names can never act again. */
-static bool home_is_over(const struct cell *c) {
+bool promote_home_is_over(const struct cell *c) {
 	const struct placement *p = &c->placement;
 	if (!c->revision || p->generation == 0) return true;
 	if (c->home < 0) return false;
@@ -122,7 +122,7 @@ void promote_consider(struct cell *c) {
 	bool waits = c->role == CELL_FOLLOWER || (c->role == CELL_HELD && !c->claimed);
 	if (!waits || !c->placed || c->placing) return;
 	if (is_handed_over(c)) return take_over(c);
-	bool over = home_is_over(c);
+	bool over = promote_home_is_over(c);
 	if ((!over && !is_stuck(c)) || hinted(c)) {
 		c->over_ns = 0;
 		if (c->role == CELL_HELD) cell_move(c, CELL_FOLLOWER, "there is a home");
@@ -133,6 +133,7 @@ void promote_consider(struct cell *c) {
 	if (c->claim_after_ns > when) when = c->claim_after_ns;
 	if (!cell_lease_holds(c)) return;
 	if (c->now < when) return cell_wake_at(c, when);
+	if (failsafe_forbids(c, c->placement.epoch + 1)) return;
 	if (!seal_has_log(c, &c->last)) return hold(c, "this copy is empty: it cannot be home");
 	if (!seal_reachable(c))
 		return hold(c, "too few copies can be reached to be sure of the last write");

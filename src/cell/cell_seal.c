@@ -88,7 +88,7 @@ void seal_go_on(struct cell *c) {
 		if (c->promised >= c->epoch && follow_quiet(c)) {
 			c->sealed[c->self] = true;
 			c->sealed_at[c->self] = c->last;
-		} else if (c->promised < c->epoch) {
+		} else if (c->promised < c->epoch && !failsafe_forbids(c, c->epoch)) {
 			promise(c, c->epoch);
 		}
 	}
@@ -131,6 +131,7 @@ void seal_asked(struct cell *c, int replica, const struct frame *f) {
 		cell_send(c, replica, &(struct frame){.type = FRAME_REFUSED, .epoch = known});
 		return;
 	}
+	if (failsafe_forbids(c, f->epoch)) return; /* it asks again */
 	cell_resign(c, "sealed by a candidate of a higher epoch");
 	c->hint = replica;
 	c->hint_epoch = f->epoch;

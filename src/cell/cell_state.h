@@ -12,6 +12,7 @@
  *   cell_damp.c       who died lately goes last
  *   cell_promote.c    when and how a copy becomes home
  *   cell_seal.c       promises: asked for, given, counted
+ *   cell_failsafe.c   going on while coordination is silent
  *   cell_move.c       planned moves, at the home that hands over
  *   cell_place.c      coordination: placement, lease, peers
  *   cell_follow.c     a copy's side of the stream
@@ -25,6 +26,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "cell/cell.h"
+#include "cell/failsafe.h"
+#include "cell/mutant.h"
 
 enum {
 	EPOCHS_MAX = FRAME_EPOCHS_MAX,
@@ -39,6 +42,7 @@ enum {
 	CHUNK_BYTES = 256 << 10,
 	CHUNK_WINDOW = 4,
 	ACTIONS_RESERVED = 128,   /* of the list: answers leave so many to everything else */
+	FAILSAFE_ASKS = 6,        /* for promises, in the length of a lease */
 	SILENT_HEARTBEATS = 50,   /* a stream this quiet is asked for anew */
 	CAUGHT_UP_HEARTBEATS = 5, /* copies this long up to date may raise k */
 };
@@ -57,25 +61,6 @@ enum {
 #define FAR_BEHIND_MS 100      /* a copy is no target of a move then: it would be waited for */
 #define EPOCH_LEAP_MAX ((uint64_t)1 << 32) /* above what was ever heard of */
 #define FIRST_CLAIM 10 /* no placement yet: replica i waits i x this x rank delay */
-
-/* Tests compile the core once more with CELL_MUTANTS to prove that the simulation notices
- * when a rule is missing. */
-enum cell_mutant {
-	MUTANT_SECOND_CHECK = 1, /* reply without looking at the lease again */
-	MUTANT_EPOCH = 2,        /* go on with the old home's stream after promising it away */
-	MUTANT_QUARANTINE = 4,   /* truncate without saving */
-	MUTANT_SEAL = 8,         /* promote on the candidate's own promise alone */
-	MUTANT_BARRIER = 16,     /* commit records of older epochs by counting copies */
-	MUTANT_WIPED = 32,       /* an empty log counts in sealing */
-	MUTANT_IDEMPOTENCY = 64, /* forget results */
-	MUTANT_MARKER = 128,     /* hand over what the target does not have yet */
-};
-#ifdef CELL_MUTANTS
-extern unsigned cell_mutants;
-#define MUTANT(name) ((cell_mutants & MUTANT_##name) != 0)
-#else
-#define MUTANT(name) false
-#endif
 
 /* --- writes on their way ------------------------------------------------------------ */
 
@@ -186,6 +171,7 @@ struct follow {
 	bool import_ended, tail_safe;
 };
 
+enum failsafe_say { FAILSAFE_QUIET, FAILSAFE_GOES_ON, FAILSAFE_STOPPED };
 enum move_stage {
 	MOVE_NONE,
 	MOVE_NEARING,  /* until the target is close behind; writes go on */
@@ -273,7 +259,7 @@ struct cell {
 	uint32_t generation;
 	uint64_t lease_until_ns;
 	struct peer peers[CELL_REPLICAS_MAX];
-	bool links[CELL_REPLICAS_MAX];
+	bool links[CELL_REPLICAS_MAX + 1]; /* the last of them: the witness */
 	/* A SEAL told of a home before coordination did. */
 	int hint;
 	uint64_t hint_epoch, hint_until_ns;
@@ -287,6 +273,10 @@ struct cell {
 	bool fresh;       /* nothing was ever acknowledged in this cell */
 	uint64_t over_ns; /* since when the home is over; 0: it is not */
 	uint64_t claim_after_ns;
+	struct failsafe failsafe; /* as home: who lets it go on */
+	enum failsafe_say failsafe_said;
+	struct vouch vouch; /* as copy: whom it lets go on */
+	bool vouch_started;
 	bool sealed[CELL_REPLICAS_MAX];
 	struct position sealed_at[CELL_REPLICAS_MAX];
 	uint64_t seal_began_ns, seal_again_ns;
@@ -334,8 +324,10 @@ static inline bool cell_placement_is_mine(const struct cell *c) {
 	return c->revision && c->home == c->self &&
 	       c->placement.generation == c->acting_generation && c->placement.epoch == c->epoch;
 }
+/* When a home has to stop: the lease's end, or later by the word of all copies. */
+uint64_t cell_lease_end(const struct cell *c);
 static inline bool cell_serving(const struct cell *c) {
-	return c->role == CELL_HOME && cell_lease_holds(c) &&
+	return c->role == CELL_HOME && c->now < cell_lease_end(c) &&
 	       c->generation == c->acting_generation && !c->move.handed;
 }
 
@@ -433,6 +425,7 @@ bool members_recorded(const struct cell *c);         /* all that would count are
 void members_put(const struct cell *c, struct placement *p);
 
 /* --- cell_promote.c --- */
+bool promote_home_is_over(const struct cell *c);
 uint64_t promote_next_epoch(const struct cell *c);
 void promote_consider(struct cell *c);
 void promote_claimed(struct cell *c);
@@ -450,6 +443,16 @@ void seal_go_on(struct cell *c);
 void seal_asked(struct cell *c, int replica, const struct frame *f);
 void seal_answered(struct cell *c, int replica, const struct frame *f);
 void seal_promised(struct cell *c, enum err err);
+
+/* --- cell_failsafe.c --- */
+static inline int failsafe_voters(const struct cell *c) {
+	return c->n + c->config.witness;
+}
+void failsafe_begin(struct cell *c);
+bool failsafe_forbids(struct cell *c, uint64_t epoch); /* sealing it, for now */
+void failsafe_asked(struct cell *c, int replica, const struct frame *f);
+void failsafe_answered(struct cell *c, int replica, const struct frame *f);
+void failsafe_go_on(struct cell *c);
 
 /* --- cell_place.c --- */
 bool place_put(struct cell *c, enum placement_state state, uint32_t copies);

@@ -27,6 +27,7 @@ struct host_options {
 	const char *cluster;
 	const char *const *regions;
 	int region_count, self;
+	bool witness;             /* the last of them is one: it holds no copy of anything, and votes */
 	const char *const *hosts; /* replication addresses; own: where to listen */
 	const uint16_t *ports;
 	struct slice secret;
@@ -36,6 +37,7 @@ struct host_options {
 	struct files *files;
 	const char *canary_path;  /* proof of work writes and syncs here, on the data disk; NULL: always fine (simulation) */
 	uint64_t lease_length_ns, lease_renew_ns;
+	bool failsafe;            /* homes go on while coordination is silent and all copies promise */
 	struct registry *registry;
 	/* A cell's home, epoch or activity, or a region's liveness changed: wake those who hold
 	 * requests. On the owner loop. */

@@ -13,6 +13,11 @@ int host_replica(const struct host_cell *c, int region) {
 	return -1;
 }
 
+int host_voter(const struct host_cell *c, int region) {
+	bool votes = region >= 0 && region == c->host->witness && c->host->failsafe.length_ns;
+	return votes ? c->replica_count : host_replica(c, region);
+}
+
 /* --- operations of the store ------------------------------------------------------ */
 
 static void op_release(struct host_op *o) {

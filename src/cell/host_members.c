@@ -155,16 +155,21 @@ static enum err canary_start(struct host *h, const struct host_options *o) {
 	return h->canary_path && h->canary_lane ? ERR_OK : ERR_NO_MEMORY;
 }
 
+struct lease_terms host_lease_terms(const struct host_options *o) {
+	uint64_t margin_ns = o->lease_length_ns / MARGIN_PART;
+	return (struct lease_terms){
+		.length_ns = o->lease_length_ns,
+		.margin_ns = margin_ns < MARGIN_MAX_NS ? margin_ns : MARGIN_MAX_NS,
+		.rate_error_ppm = RATE_ERROR_PPM};
+}
+
 static struct member *join(struct host *h, const struct host_options *o) {
 	const char *peers[COORD_NODES_MAX];
 	int count = 0;
 	for (int i = 0; i < h->region_count; i++)
 		if (i != h->self) peers[count++] = h->regions[i];
-	uint64_t margin_ns = o->lease_length_ns / MARGIN_PART;
 	const struct member_options options = {
-		.terms = {.length_ns = o->lease_length_ns,
-	                  .margin_ns = margin_ns < MARGIN_MAX_NS ? margin_ns : MARGIN_MAX_NS,
-	                  .rate_error_ppm = RATE_ERROR_PPM},
+		.terms = host_lease_terms(o),
 		.renew_ns = o->lease_renew_ns,
 		.self = h->regions[h->self],
 		.peers = peers,

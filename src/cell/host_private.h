@@ -7,6 +7,7 @@
  *   host_move.c     planned moves: asked, watched until they are over
  *   host_accept.c   that an operator accepts a loss
  *   host_room.c     whose turn it is to send much to a region
+ *   host_witness.c  promises of a node that holds no data
  *   host_wait.c     waiting for a position; status
  *   host_sweep.c    removes what has expired
  * Everything belongs to the owner's loop, except what is said to be shared. */
@@ -15,6 +16,7 @@
 
 #include "base/list.h"
 #include "base/queue.h"
+#include "cell/failsafe.h"
 #include "cell/host.h"
 #include "cell/link.h"
 #include "coord/member.h"
@@ -107,7 +109,7 @@ struct host_op {
 };
 
 struct host_cell_metrics {
-	struct metric *role, *epoch, *committed, *applied, *quarantined, *refused, *failovers;
+	struct metric *role, *epoch, *failsafe, *committed, *applied, *quarantined, *refused, *failovers;
 	struct metric *appends, *lag[CELL_REPLICAS_MAX], *moves, *moves_failed, *possible_loss, *exposed,
 		*degraded, *sla_broken, *sla_kept_ms, *sla_broken_ms, *sla_breaches, *sla_budget;
 	struct histogram *append_seconds, *propose_seconds, *copy_seconds, *move_seconds;
@@ -123,7 +125,9 @@ struct host_cell {
 	struct host *host;
 	int index;
 	char *name, *key;                                     /* key: in coordination */
-	int replicas[CELL_REPLICAS_MAX], replica_count, self; /* regions; self -1: no copy here */
+	/* Regions; the witness, where there is one, behind the copies. self -1: no copy here */
+	int replicas[CELL_REPLICAS_MAX + 1], replica_count, self;
+	struct vouch vouch; /* at the witness */
 
 	struct store *store; /* NULL, and so all down to `proposed`, where there is no copy */
 	struct cell *core;
@@ -187,7 +191,7 @@ struct host_request {
 struct host {
 	struct io *io;
 	char **regions;
-	int region_count, self;
+	int region_count, self, witness;
 	struct host_cell *cells;
 	int cell_count;
 	struct coord *coord;
@@ -214,6 +218,8 @@ struct host {
 	struct queue inbox; /* host_ticket */
 	struct io_post inbox_post;
 
+	struct lease_terms failsafe; /* for the cores */
+
 	/* host_members.c */
 	struct member *member;
 	atomic_bool *region_up;
@@ -237,6 +243,7 @@ void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err);
 enum err host_lookup(void *arg, struct slice key, struct entry *out); /* for the core */
 void host_ops_free(struct host_cell *c);
 int host_replica(const struct host_cell *c, int region); /* -1: holds no copy */
+int host_voter(const struct host_cell *c, int region);   /* likewise, or the witness */
 
 /* --- host_copies.c --- */
 void host_copies_durable(struct host_cell *c, uint64_t seq);
@@ -245,6 +252,7 @@ void host_copies_frame(struct host_cell *c, int replica, const struct frame *f);
 /* --- host_members.c --- */
 MUST enum err host_members_start(struct host *h, const struct host_options *o, struct fault *fault);
 void host_members_stop(struct host *h);
+struct lease_terms host_lease_terms(const struct host_options *o);
 void host_placement_read(struct host_cell *c); /* asks coordination anew */
 /* A frame may be the first to tell of a new home: the watch can take its time. */
 void host_placement_hint(struct host_cell *c, const struct frame *f);
@@ -274,6 +282,11 @@ void host_state_init(struct host_cell *c);
 void host_state_publish(struct host_cell *c);                          /* from the core */
 void host_state_place(struct host_cell *c, const struct placement *p); /* without one */
 void host_history_publish(struct host_cell *c, const struct store_info *info);
+
+/* --- host_witness.c --- */
+void host_witness_start(struct host *h);
+/* A frame of a home; at the witness. */
+void host_witness_frame(struct host_cell *c, int region, const struct frame *f);
 
 /* --- host_wait.c --- */
 void host_waits_check(struct host_cell *c); /* the state moved, or time passed */

@@ -48,6 +48,7 @@ static void set_state(struct host_cell *c, const struct host_cell_state *next) {
 static void count(struct host_cell *c, const struct cell_status *s) {
 	const struct host_cell_metrics *m = &c->metrics;
 	metric_set(m->role, s->role);
+	metric_set(m->failsafe, s->failsafe);
 	metric_set(m->epoch, (int64_t)s->epoch);
 	metric_set(m->committed, (int64_t)s->committed);
 	metric_set(m->applied, (int64_t)s->applied.seq);
@@ -187,6 +188,10 @@ static void register_metrics(struct host_cell *c) {
 	                     "3 sealing, 4 fetching, 5 starting, 6 home, 7 held, 8 fenced.",
 	                     l);
 	m->epoch = metric_gauge(r, "holdfast_cell_epoch", "Epoch of the cell as known here.", l);
+	m->failsafe = metric_gauge(r, "holdfast_cell_failsafe",
+	                           "1 while this home goes on by its copies' promises, for "
+	                           "coordination does not answer.",
+	                           l);
 	m->committed = metric_gauge(r, "holdfast_cell_committed_seq", "Last committed record.", l);
 	m->applied = metric_gauge(r, "holdfast_cell_applied_seq", "Last record in the view.", l);
 	m->quarantined = metric_counter(r, "holdfast_cell_quarantined_records_total",

@@ -58,14 +58,15 @@ static enum err render_store(const struct cell_status *k, const struct store_inf
 	                  "\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
 	                  "\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
 	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu,"
-	                  "\"exposed_ms\":%u,\"possible_loss\":%lld",
+	                  "\"exposed_ms\":%u,\"possible_loss\":%lld,\"failsafe\":%s",
 	                  role_name(k->role), k->draining ? "true" : "false", k->copies,
 	                  k->degraded ? "true" : "false", ull(k->last.epoch), ull(k->last.seq),
 	                  ull(k->applied.epoch), ull(k->applied.seq), ull(k->committed),
 	                  ull(i->promised_epoch), ull(i->state_hash), ull(i->log_bytes),
 	                  ull(i->view_bytes), ull(i->checkpoint_seq), ull(k->quarantined),
 	                  ull(k->lost_estimate), k->exposed_ms,
-	                  k->possible_loss > INT64_MAX ? -1 : (long long)k->possible_loss);
+	                  k->possible_loss > INT64_MAX ? -1 : (long long)k->possible_loss,
+	                  k->failsafe ? "true" : "false");
 }
 
 static enum err render_sla(const struct policy_cell *c, const struct cell_status *k,

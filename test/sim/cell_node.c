@@ -221,6 +221,7 @@ void node_start(struct world *w, int node) {
 		.apply_pause_ns = MS(50),
 		.apply_bytes = 4096,
 		.inflight_bytes = 1 << 20,
+		.failsafe = w->failsafe ? coord_terms() : (struct lease_terms){0},
 		.lookup = disk_lookup,
 		.arg = &n->disk,
 	};

@@ -140,6 +140,8 @@ struct world {
 	int n, k;
 	bool sync, availability;
 	uint64_t max_loss; /* records; 0: no limit */
+	bool failsafe;       /* homes go on by their copies' promises */
+	uint64_t went_on;    /* acknowledgements of homes whose lease was over */
 	struct node nodes[NODES_MAX];
 	struct conn conns[NODES_MAX][NODES_MAX]; /* [low][high] */
 	struct member_slot members[NODES_MAX];
@@ -200,6 +202,7 @@ void net_node_gone(struct world *w, int node);
 
 /* cell_coord.c */
 void coord_init(struct world *w);
+struct lease_terms coord_terms(void);
 void coord_join(struct world *w, int node);
 void coord_put(struct world *w, int node, const struct placement *p, uint64_t revision);
 void coord_node_gone(struct world *w, int node, bool proof);

@@ -211,6 +211,8 @@ void lone_open(struct lone *l, int replicas, int self, bool sync, int copies) {
 	                                   .apply_pause_ns = l->apply_pause_ns,
 	                                   .apply_bytes = 4096,
 	                                   .inflight_bytes = 1 << 20,
+	                                   .failsafe = l->failsafe,
+	                                   .witness = l->witness,
 	                                   .lookup = lookup,
 	                                   .arg = l};
 	l->core = cell_new(&config, &l->info);
