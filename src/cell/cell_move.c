@@ -44,6 +44,7 @@ static const char *obstacle(const struct cell *c) {
 	if (commit_lag_ms(c, c->move.to) > FAR_BEHIND_MS) return "its copy is too far behind";
 	if (commit_caught_up_ms(c, c->move.to) < c->move.caught_up_ms)
 		return "its copy has not been close behind for long enough";
+	if (!cell_lease_holds(c)) return "coordination does not answer";
 	if (c->raise_seq || c->placing) return "another change of the cell is under way";
 	return NULL;
 }
@@ -78,6 +79,8 @@ static void draining(struct cell *c) {
 	if (c->now >= c->move.until_ns)
 		return abort_for(c, ERR_TIMEOUT, "its copy did not get everything in time");
 	cell_wake_at(c, c->move.until_ns);
+	if (!cell_lease_holds(c))
+		return abort_for(c, ERR_UNAVAILABLE, "coordination does not answer");
 	if (!is_drained(c) && !MUTANT(MARKER)) return;
 	uint64_t epoch = promote_next_epoch(c);
 	if (!place_hand(c, c->move.to, epoch)) return cell_wake_at(c, c->now + RETRY_NS);
@@ -88,9 +91,11 @@ static void draining(struct cell *c) {
 
 /* --- how it ended ----------------------------------------------------------------------------------- */
 
-/* Whatever became of an earlier put: when this one comes out, that never will. */
+/* Whatever became of an earlier put: when this one comes out, that never will. Where there was none,
+ * and the home goes on by its copies' word since coordination is silent, there is nothing to prove. */
 static void aborting(struct cell *c) {
 	if (c->placing) return;
+	if (!c->move.handed && !cell_lease_holds(c)) return move_end(c, c->move.err, c->move.why);
 	if (!place_put(c, PLACEMENT_ACTIVE, c->placement.copies))
 		cell_wake_at(c, c->now + RETRY_NS);
 }

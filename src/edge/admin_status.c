@@ -39,10 +39,10 @@ static enum err render_copies(struct status *s, const struct policy_cell *c,
 	for (int i = 0; !e && i < c->replica_count; i++) {
 		e = buf_printf(out,
 		               "%s{\"region\":\"%s\",\"connected\":%s,\"durable\":%llu,"
-		               "\"caught_up_ms\":%llu,\"lag_ms\":",
+		               "\"caught_up_ms\":%llu,\"strikes\":%d,\"lag_ms\":",
 		               i ? "," : "", p->regions[c->replicas[i]].name,
 		               k->copy_connected[i] ? "true" : "false", ull(k->copy_seq[i]),
-		               ull(k->caught_up_ms[i]));
+		               ull(k->caught_up_ms[i]), k->strikes[i]);
 		if (e) break;
 		e = k->lag_ms[i] == UINT32_MAX ? buf_append_str(out, "null}")
 		                               : buf_printf(out, "%u}", k->lag_ms[i]);
@@ -52,19 +52,21 @@ static enum err render_copies(struct status *s, const struct policy_cell *c,
 
 static enum err render_store(const struct cell_status *k, const struct store_info *i,
                              struct buf *out) {
-	return buf_printf(
-		out,
-		",\"role\":\"%s\",\"copies\":%d,\"degraded\":%s,\"last\":\"%llu-%llu\","
-		"\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
-		"\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
-		"\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu,"
-		"\"exposed_ms\":%u,\"possible_loss\":%lld,\"failsafe\":%s",
-		role_name(k->role), k->copies, k->degraded ? "true" : "false", ull(k->last.epoch),
-		ull(k->last.seq), ull(k->applied.epoch), ull(k->applied.seq), ull(k->committed),
-		ull(i->promised_epoch), ull(i->state_hash), ull(i->log_bytes), ull(i->view_bytes),
-		ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate), k->exposed_ms,
-		k->possible_loss > INT64_MAX ? -1 : (long long)k->possible_loss,
-		k->failsafe ? "true" : "false");
+	return buf_printf(out,
+	                  ",\"role\":\"%s\",\"draining\":%s,\"copies\":%d,\"degraded\":%s,\"last\":"
+	                  "\"%llu-%llu\","
+	                  "\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
+	                  "\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
+	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu,"
+	                  "\"exposed_ms\":%u,\"possible_loss\":%lld,\"failsafe\":%s",
+	                  role_name(k->role), k->draining ? "true" : "false", k->copies,
+	                  k->degraded ? "true" : "false", ull(k->last.epoch), ull(k->last.seq),
+	                  ull(k->applied.epoch), ull(k->applied.seq), ull(k->committed),
+	                  ull(i->promised_epoch), ull(i->state_hash), ull(i->log_bytes),
+	                  ull(i->view_bytes), ull(i->checkpoint_seq), ull(k->quarantined),
+	                  ull(k->lost_estimate), k->exposed_ms,
+	                  k->possible_loss > INT64_MAX ? -1 : (long long)k->possible_loss,
+	                  k->failsafe ? "true" : "false");
 }
 
 static enum err render_sla(const struct policy_cell *c, const struct cell_status *k,

@@ -211,6 +211,8 @@ void node_start(struct world *w, int node) {
 		.sync = w->sync,
 		.copies = w->k,
 		.availability = w->availability,
+		.max_loss = w->max_loss,
+		.replication_sla_ns = MS(100),
 		.heartbeat_ns = MS(20),
 		.seal_wait_ns = MS(200),
 		.rank_delay_ns = MS(150),

@@ -139,6 +139,7 @@ struct world {
 
 	int n, k;
 	bool sync, availability;
+	uint64_t max_loss; /* records; 0: no limit */
 	bool failsafe;       /* homes go on by their copies' promises */
 	uint64_t went_on;    /* acknowledgements of homes whose lease was over */
 	struct node nodes[NODES_MAX];
