@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "cell/host_private.h"
+#include "cell/mutant.h"
 
 static const uint64_t HEARTBEAT_NS = 20000000u;
 static const uint64_t SEAL_WAIT_NS = 200000000u;
@@ -35,11 +36,16 @@ static void on_frame(void *arg, int region, const struct frame *frame) {
 	struct host_cell *c = frame->cell < h->cell_count ? &h->cells[frame->cell] : NULL;
 	int replica = c ? host_voter(c, region) : -1;
 	if (c && h->self == h->witness) return host_witness_frame(c, region, frame);
+	if (MUTANT(RESIDENCY) && c && replica < 0) {
+		replica = c->replica_count - 1;
+		c->replicas[replica] = region;
+	}
 	if (!c || !c->core || replica < 0) {
 		links_refuse(h->links, region, "it sent a frame of a cell that we do not share");
 		return;
 	}
 	if (replica < c->replica_count) host_copies_frame(c, replica, frame);
+	host_placement_hint(c, frame);
 	const struct cell_event event = {.type = CELL_EV_FRAME, .replica = replica, .frame = frame};
 	host_feed(c, &event);
 }
@@ -209,6 +215,7 @@ static void end_reading(struct host_cell *c) {
 
 static void cell_stop(struct host_cell *c) {
 	host_waits_end(c);
+	host_move_drop(c);
 	end_reading(c);
 	if (c->store && c->host->crash_store)
 		c->host->crash_store(c->store);

@@ -87,6 +87,27 @@ struct host_wait {
 };
 void host_wait_applied(struct host *h, int cell, struct host_wait *w);
 
+/* [any] Hands a cell over to the copy in `region` (failover.md 2.8), when that is close behind; done on
+ * reply_to's loop when it is active there (or was already), or when nothing has changed. Must be
+ * asked of its home. Freed by the caller; after host_free it is not answered any more. */
+enum { HOST_MOVE_WAIT_MAX_MS = 60000 };
+struct host_move_request {
+	struct io_post post;
+	struct io *reply_to;
+	int region;
+	uint32_t wait_ms;      /* for the copy to be close behind */
+	uint32_t caught_up_ms; /* and to have been so for this long */
+	/* out. ERR_OK; ERR_NOT_HOME; ERR_FORBIDDEN: no copy may live there; ERR_EXISTS: a move is under
+	 * way; ERR_UNAVAILABLE, ERR_TIMEOUT: nothing changed; ERR_OUTCOME_UNKNOWN: look at the home. */
+	enum err err;
+	char why[160];
+	uint64_t paused_ns; /* no write was taken, as seen here */
+	uint64_t epoch;
+	void (*done)(struct host_move_request *r);
+	void *private[4];
+};
+void host_move(struct host *h, int cell, struct host_move_request *r);
+
 /* [any] Everything, for status: by message to the owner loop; done on reply_to's loop. */
 struct host_status_request {
 	struct io_post post;

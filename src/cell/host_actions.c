@@ -204,6 +204,7 @@ static void act(struct host_cell *c, struct cell_action *a) {
 	case CELL_DO_REPLY: host_reply(a->proposal); break;
 	case CELL_DO_RELEASE: c->store->ops->release(c->store, a->seq); break;
 	case CELL_DO_TELL: do_tell(c, a); break;
+	case CELL_DO_MOVED: host_moved(c, a); break;
 	case CELL_DO_REFUSE:
 		links_refuse(h->links, c->replicas[a->replica],
 		             a->text[0] ? a->text

@@ -4,6 +4,7 @@
  *   host_members.c  lease, canary, peers, placements
  *   host_propose.c  writes from any thread, and the answers
  *   host_state.c    what other threads see of a cell
+ *   host_move.c     planned moves: asked, watched until they are over
  *   host_room.c     whose turn it is to send much to a region
  *   host_witness.c  promises of a node that holds no data
  *   host_wait.c     waiting for a position; status
@@ -108,8 +109,8 @@ struct host_op {
 
 struct host_cell_metrics {
 	struct metric *role, *epoch, *failsafe, *committed, *applied, *quarantined, *refused, *failovers;
-	struct metric *appends, *lag[CELL_REPLICAS_MAX];
-	struct histogram *append_seconds, *propose_seconds, *copy_seconds;
+	struct metric *appends, *lag[CELL_REPLICAS_MAX], *moves, *moves_failed;
+	struct histogram *append_seconds, *propose_seconds, *copy_seconds, *move_seconds;
 };
 
 /* One record a copy is timed on: durable here since, acknowledged by it when. */
@@ -137,8 +138,15 @@ struct host_cell {
 
 	uint64_t revision; /* of the placement last heard of */
 	struct coord_op read_op, place_op;
-	bool placing;
+	bool placing, reading;
 	uint64_t look_again_ns; /* 0: not owed */
+
+	struct {
+		struct host_move_request *request; /* NULL: none under way */
+		struct io_timer *timer;
+		uint64_t drained_ns; /* 0: not yet */
+		bool handed;         /* now it is the target's turn */
+	} move;
 
 	struct list waits;                /* host_wait_ticket */
 	uint64_t wait_seq, wait_until_ns; /* the least of any */
@@ -237,6 +245,13 @@ MUST enum err host_members_start(struct host *h, const struct host_options *o, s
 void host_members_stop(struct host *h);
 struct lease_terms host_lease_terms(const struct host_options *o);
 void host_placement_read(struct host_cell *c); /* asks coordination anew */
+/* A frame may be the first to tell of a new home: the watch can take its time. */
+void host_placement_hint(struct host_cell *c, const struct frame *f);
+
+/* --- host_move.c --- */
+void host_moved(struct host_cell *c, const struct cell_action *a);
+void host_move_check(struct host_cell *c, bool draining); /* the state may have moved */
+void host_move_drop(struct host_cell *c);                 /* unanswered */
 
 /* --- host_propose.c --- */
 void host_propose_init(struct host *h);

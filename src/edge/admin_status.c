@@ -38,9 +38,11 @@ static enum err render_copies(struct status *s, const struct policy_cell *c,
 	enum err e = buf_append_str(out, ",\"replicas\":[");
 	for (int i = 0; !e && i < c->replica_count; i++) {
 		e = buf_printf(out,
-		               "%s{\"region\":\"%s\",\"connected\":%s,\"durable\":%llu,\"lag_ms\":",
+		               "%s{\"region\":\"%s\",\"connected\":%s,\"durable\":%llu,"
+		               "\"caught_up_ms\":%llu,\"lag_ms\":",
 		               i ? "," : "", p->regions[c->replicas[i]].name,
-		               k->copy_connected[i] ? "true" : "false", ull(k->copy_seq[i]));
+		               k->copy_connected[i] ? "true" : "false", ull(k->copy_seq[i]),
+		               ull(k->caught_up_ms[i]));
 		if (e) break;
 		e = k->lag_ms[i] == UINT32_MAX ? buf_append_str(out, "null}")
 		                               : buf_printf(out, "%u}", k->lag_ms[i]);

@@ -35,6 +35,7 @@ enum fault_kind {
 	FAULT_SLOW,
 	FAULT_CHECKPOINT,
 	FAULT_WIPE,
+	FAULT_MOVE,
 	FAULT_FREEZE,
 	FAULT_KINDS
 };
@@ -134,6 +135,7 @@ static void fault_begin(struct world *w, enum fault_kind kind, int a, int b) {
 		break;
 	case FAULT_IO: n->disk.io_error_in = 1 + (int)world_random(w, 20); break;
 	case FAULT_SLOW: n->slow_ns = world_between(w, MS(5), MS(150)); break;
+	case FAULT_MOVE: node_move(w, a, world_between(w, 0, 1000)); break;
 	case FAULT_CHECKPOINT:
 		if (n->running) disk_checkpoint(w, a);
 		break;
@@ -326,12 +328,13 @@ int main(int argc, char **argv) {
 	uint64_t seconds = number(argc, argv, "--seconds", 4);
 	bool verbose = flag(argc, argv, "--verbose"), clocks_lie = flag(argc, argv, "--clocks-lie");
 	cell_mutants = (unsigned)number(argc, argv, "--mutant", 0);
-	uint64_t steps = 0, acks = 0, quarantined = 0, failed = 0, epochs = 0, went_on = 0;
+	uint64_t steps = 0, acks = 0, quarantined = 0, moves = 0, failed = 0, epochs = 0, went_on = 0;
 	for (uint64_t seed = first; seed < first + count; seed++) {
 		world_setup(&w, seed, verbose, clocks_lie);
 		world_run(&w, MS(1000) * seconds);
 		steps += w.steps;
 		acks += w.acks;
+		moves += w.moves_made;
 		quarantined += w.quarantined;
 		epochs += w.placement.epoch;
 		went_on += w.went_on;
@@ -342,11 +345,11 @@ int main(int argc, char **argv) {
 		world_teardown(&w);
 		if (failed && (cell_mutants || failed >= 10)) break;
 	}
-	printf("%llu steps, %llu acknowledged writes, %llu epochs, %llu records quarantined, %llu "
-	       "failed, %llu acknowledged without coordination\n",
+	printf("%llu steps, %llu acknowledged writes, %llu epochs, %llu moves, %llu records "
+	       "quarantined, %llu failed, %llu acknowledged without coordination\n",
 	       (unsigned long long)steps, (unsigned long long)acks, (unsigned long long)epochs,
-	       (unsigned long long)quarantined, (unsigned long long)failed,
-	       (unsigned long long)went_on);
+	       (unsigned long long)moves, (unsigned long long)quarantined,
+	       (unsigned long long)failed, (unsigned long long)went_on);
 	if (cell_mutants) return failed ? 0 : 1;
 	return failed ? 1 : 0;
 }

@@ -134,6 +134,7 @@ struct world {
 	size_t heap_count, heap_cap;
 	bool verbose, failed, faults_over, clocks_lied, clocks_may_lie;
 	bool wiped;
+	uint64_t moves_asked, moves_answered, moves_made;
 	char why[400];
 
 	int n, k;
@@ -214,6 +215,8 @@ void node_start(struct world *w, int node);
 void node_crash(struct world *w, int node, bool power);
 void node_feed(struct world *w, int node, const struct cell_event *e);
 void node_propose(struct world *w, int node, struct proposal *p);
+/* Asks whoever is home by coordination to hand over; false: nobody runs there. */
+bool node_move(struct world *w, int to, uint64_t wait_ms);
 void node_freeze(struct world *w, int node, bool frozen);
 
 /* cell_check.c */
