@@ -103,7 +103,6 @@ static enum err load_etcd(const char *path, struct config *c) {
 	const struct node_etcd *etcd = &c->node->etcd;
 	char file[1024];
 	size_t len;
-	if (!etcd->endpoint_count) return ERR_OK; /* coordination is a file */
 	enum err e = resolve_pem(path, etcd->ca, c->etcd_ca);
 	if (!e) e = resolve_pem(path, etcd->cert, c->etcd_cert);
 	if (!e) e = resolve_pem(path, etcd->key, c->etcd_key);

@@ -45,3 +45,5 @@ void coord_memory_crash(struct coord_memory *m, const char *node, bool proof);
 /* Its operations answer ERR_UNAVAILABLE, also those that took effect already; nothing new
  * reaches it. */
 void coord_memory_cut(struct coord_memory *m, const char *node, bool cut);
+/* Stalled, as by an election: what is asked waits, and takes effect when it is over. */
+void coord_memory_stall(struct coord_memory *m, bool stalled);

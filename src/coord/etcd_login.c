@@ -38,6 +38,7 @@ void etcd_login_want(struct etcd *c, uint64_t now) {
 	etcd_ask_done(&c->login);
 	etcd_ask_init(c, &c->login, ETCD_LOGIN_PATH);
 	c->login.login = true;
+	c->login.timeout_ns = ETCD_LOGIN_PATIENCE_NS;
 	c->login.answered = on_answered;
 	c->login_ns = now + ETCD_LOGIN_NS;
 	if (etcd_ask_login(c->user, c->password, &c->login.body) != ERR_OK) return;

@@ -23,8 +23,9 @@ enum {
 	ETCD_FIELDS_MAX = 2,
 };
 #define ETCD_MS(n) ((uint64_t)(n)*1000000u)
-#define ETCD_RETRY_NS ETCD_MS(50)     /* after all endpoints failed */
-#define ETCD_LOGIN_NS ETCD_MS(250)    /* between two logins */
+#define ETCD_RETRY_NS ETCD_MS(50)            /* after all endpoints failed */
+#define ETCD_LOGIN_NS ETCD_MS(250)           /* between two logins */
+#define ETCD_LOGIN_PATIENCE_NS ETCD_MS(8000) /* it is slow by design: a quarter of it, each try */
 #define ETCD_REFUSED_NS ETCD_MS(2000) /* after one that was refused; between two complaints */
 #define ETCD_LIST_NS ETCD_MS(5000)    /* a page of a list */
 #define ETCD_TWIN_NS ETCD_MS(10000)   /* another process of our name counts so long after a beat */

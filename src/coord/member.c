@@ -64,12 +64,19 @@ static void on_renewed(struct member *m, enum err err) {
 	}
 }
 
+/* Half a lease without an answer: too long to tell who is silent. An election may hold a request
+ * back as long as it likes without an error, so it is the answers that count. */
+bool member_sees(const struct member *m, uint64_t now) {
+	return m->answered_ns && now - m->answered_ns <= m->terms.length_ns / 2;
+}
+
 /* When coordination comes back after an outage, everybody's renewals were missed, not only
  * those of the dead: nobody is expired for that. */
 static void note_sight(struct member *m, enum err err) {
-	bool answered = err == ERR_OK || err == ERR_CONFLICT;
-	if (answered && m->blind) member_peers_rewait(m);
-	m->blind = !answered;
+	uint64_t now = io_now_ns(m->io);
+	if (err != ERR_OK && err != ERR_CONFLICT) return;
+	if (!member_sees(m, now)) member_peers_rewait(m);
+	m->answered_ns = now;
 }
 
 static void on_answer(struct coord_op *op, enum err err) {

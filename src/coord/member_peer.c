@@ -63,7 +63,8 @@ void member_peer_look(struct member_peer *p) {
 	struct coord_node n = {0};
 	if (!m->coord->ops->node(m->coord, p->name, &n)) n = (struct coord_node){0};
 	if (!take(p, &n) || n.beat == 0 || p->expiring) return;
-	bool over = !m->blind && lease_watch_over(&p->watch, &m->terms, io_now_ns(m->io));
+	uint64_t now = io_now_ns(m->io);
+	bool over = member_sees(m, now) && lease_watch_over(&p->watch, &m->terms, now);
 	if (!n.proven_dead && !over) return;
 	p->expiring = true;
 	p->observed = n;

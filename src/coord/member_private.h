@@ -37,7 +37,7 @@ struct member {
 	uint64_t valid_until_ns;
 	struct coord_op op; /* a join or a renewal */
 	bool asking, asking_join;
-	bool blind;                /* coordination did not answer */
+	uint64_t answered_ns;      /* when coordination answered last; 0: never */
 	uint64_t sent_ns, next_ns; /* of the op; not before */
 	uint64_t backoff_ns;
 
@@ -48,6 +48,8 @@ struct member {
 	int peer_count;
 };
 
+/* Did coordination answer us of late? Else nobody is accused of silence. */
+bool member_sees(const struct member *m, uint64_t now);
 void member_on_node(void *arg, const char *name);
 void member_peer_look(struct member_peer *p);
 /* All waits start anew: what could not be seen does not count. */

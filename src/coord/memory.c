@@ -183,3 +183,9 @@ void coord_memory_cut(struct coord_memory *m, const char *name, bool cut) {
 	h->cut = cut;
 	if (!cut) news_for(h);
 }
+
+void coord_memory_stall(struct coord_memory *m, bool stalled) {
+	m->stalled = stalled;
+	LIST_EACH (&m->handles, n)
+		io_timer_start(CONTAINER_OF(n, struct memory_handle, node)->step, 0);
+}

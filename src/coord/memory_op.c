@@ -68,6 +68,7 @@ static void plan_step(struct memory_handle *h) {
 void memory_op_step(void *arg) {
 	struct memory_handle *h = arg;
 	uint64_t now = io_now_ns(h->io);
+	if (h->memory->stalled) return;
 	for (struct memory_op *p; (p = first_of(&h->asked)) && p->due_ns <= now;) {
 		list_remove(&h->asked, &p->node);
 		p->err = apply(h, p);

@@ -9,6 +9,7 @@ enum { MEMORY_WATCHES_MAX = 8 };
 struct coord_memory {
 	struct memory_state state;
 	struct list handles;
+	bool stalled;
 };
 
 enum memory_kind {

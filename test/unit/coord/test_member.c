@@ -231,6 +231,25 @@ static void when_coordination_is_gone_nobody_is_accused(void **state) {
 	world_free(w);
 }
 
+/* An election answers nobody: what was asked before takes effect when it is over, in any order. A
+ * renewal that could not be made is no sign of death, whoever looks at what moment. */
+static void while_coordination_stalls_nobody_is_accused(void **state) {
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		struct world *w = world_of_all(100 + seed);
+		sim_run_for(w->sim, seed * 5 * MS);
+		coord_memory_stall(w->memory, true);
+		sim_run_for(w->sim, (300 + 20 * seed) * MS);
+		coord_memory_stall(w->memory, false);
+		sim_run_for(w->sim, 2000 * MS);
+		assert_int_equal(holders(w), NODES);
+		for (int i = 0; i < NODES; i++) {
+			assert_int_equal(w->nodes[i].generation, 1);
+			assert_int_equal(w->nodes[i].losses, 0);
+		}
+		world_free(w);
+	}
+}
+
 /* --- everything at random ------------------------------------------------------------- */
 
 static void random_fault(struct world *w, bool paused[NODES]) {
@@ -314,6 +333,7 @@ int main(void) {
 		cmocka_unit_test(a_quick_restart_is_down_then_up),
 		cmocka_unit_test(cut_from_coordination_one_node_steps_down),
 		cmocka_unit_test(when_coordination_is_gone_nobody_is_accused),
+		cmocka_unit_test(while_coordination_stalls_nobody_is_accused),
 		cmocka_unit_test(nobody_is_over_while_it_holds),
 	};
 	return cmocka_run_group_tests_name("coord-member", tests, NULL, NULL);
