@@ -95,6 +95,7 @@ enum err config_load(const char *path, struct config *c) {
 	path_resolve(path, c->node->data, c->data);
 	path_resolve(path, c->node->coordination, c->coordination);
 	if (*c->node->dns_state) path_resolve(path, c->node->dns_state, c->dns_state);
+	if (*c->node->recording.dir) path_resolve(path, c->node->recording.dir, c->recordings);
 	path_resolve(path, c->node->secret_file, file);
 	return load_secret(file, c);
 }

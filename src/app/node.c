@@ -164,6 +164,9 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 		.host = n->host,
 		.secret = slice_of(c->secret, c->secret_len),
 		.registry = n->registry,
+		.workers = count,
+		.files = files_posix(),
+		.recordings = *c->recordings ? c->recordings : NULL,
 	};
 	for (int i = 0; i < count; i++) {
 		struct worker *w = &n->workers[i];

@@ -8,6 +8,7 @@
 #include "cell/token.h"
 #include "edge/edge.h"
 #include "edge/ring.h"
+#include "edge/tape.h"
 #include "trust/identity.h"
 
 enum { EDGE_DOMAIN_MAX = 32, EDGE_SCAN_LIMIT_MAX = 1000 };
@@ -115,6 +116,7 @@ struct edge {
 	uint64_t *breaker_until_ns; /* per region: its edge did not answer */
 	uint64_t world_ns;          /* when world_regions was looked up */
 	struct ring ring;
+	struct tape *tape;    /* NULL: decisions are not recorded */
 	struct arena scratch; /* of the decision that is being made */
 	int here;
 	const char *here_name;

@@ -115,6 +115,7 @@ static void ask(struct mouth *m, bool told) {
 	json_error_t where;
 	json_t *root = NULL;
 	buf_init(&a.out, ANSWER_MAX_BYTES);
+	m->rehearsed = told;
 	enum err e = check_body(&a, body);
 	if (!e) {
 		root = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &where);

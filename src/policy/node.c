@@ -85,6 +85,20 @@ static const struct field dns_fields[] = {
          .expected = "the path of gdnsd's admin_state file"},
 	{NULL},
 };
+static const struct field recording_fields[] = {
+	PATH("dir", recording.dir, "the directory of this node's recordings"),
+	{.key = "share",
+         .type = FIELD_SCALAR,
+         .offset = AT(mouths.recording_share),
+         .expected = "a share from 0.000001 to 1, such as 0.01"},
+	SIZE("max_bytes", recording.bytes_max, 4 * MIB, 1024 * GIB),
+	SIZE("max_file_bytes", recording.file_bytes_max, 4 * MIB, GIB),
+	{.key = "headers",
+         .type = FIELD_SEQUENCE,
+         .offset = AT(mouths.recording_headers),
+         .expected = "a list of names of headers, such as [x-plan]"},
+	{NULL},
+};
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
 	{.key = "region",
@@ -128,6 +142,7 @@ static const struct field node_fields[] = {
          .offset = AT(mouths.agent_check),
          .expected = "HOST:PORT of the first region, such as \"127.0.0.1:7501\""},
 	GROUP("dns", dns_fields),
+	GROUP("recording", recording_fields),
 	{NULL},
 };
 
@@ -151,6 +166,8 @@ static void node_defaults(struct node_source *s) {
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
 	c->country_header = c->dns_state = "";
+	c->recording = (struct node_recording){
+		.dir = "", .one_of = 1, .bytes_max = GIB, .file_bytes_max = 64 * MIB};
 }
 
 /* --- addresses ------------------------------------------------------------------------ */

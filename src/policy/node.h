@@ -21,11 +21,14 @@
  *   decision_keys: ["sha256:…"]  # of proxies: may ask for a decision about any tenant
  *   agent_check: "127.0.0.1:7501" # HAProxy's agent-check, region i at port + i
  *   dns: {admin_state: /etc/gdnsd/admin_state} # of gdnsd: written at each change
+ *   recording: {dir: recordings, share: 0.01, max_bytes: 1GiB, max_file_bytes: 64MiB,
+ *               headers: [x-plan]} # decisions, for `policy replay`; without it: none
  */
 #pragma once
 #include "policy/policy.h"
 
-enum { NODE_PROXIES_MAX = 64, NODE_DECISION_KEYS_MAX = 16 };
+enum { NODE_PROXIES_MAX = 64, NODE_DECISION_KEYS_MAX = 16,
+       NODE_RECORDED_HEADERS_MAX = 16 };
 struct cel_net;
 
 struct node_address {
@@ -35,6 +38,14 @@ struct node_address {
 struct node_region {
 	const char *name;
 	struct node_address http, admin, replication;
+};
+/* Decisions on disk; docs/policy-as-code.md says what is in them. */
+struct node_recording {
+	const char *dir;  /* "": nothing is recorded */
+	uint32_t one_of;  /* requests: 1 / share */
+	uint64_t bytes_max, file_bytes_max;
+	const struct slice *headers; /* names that are kept */
+	int header_count;
 };
 struct node_config {
 	const char *cluster, *region, *data, *policy, *coordination, *secret_file;
@@ -54,6 +65,7 @@ struct node_config {
 	int decision_key_count;
 	struct node_address agent_check; /* of the first region; port 0: none */
 	const char *dns_state;           /* "": none */
+	struct node_recording recording;
 	struct node_private *private;
 };
 MUST enum err node_config_load(struct slice yaml, const char *file,

@@ -17,9 +17,10 @@ struct node_private {
 
 /* "127.0.0.1:7101", "[::1]:7101"; noted when it is none. */
 void node_address_read(struct doc *d, const struct doc_node *n, struct node_address *out);
-/* What a node believes of proxies and tells them: further keys of the file. */
+/* What a node believes of proxies, and tells and writes of decisions: further keys of the file. */
 struct node_mouths_source {
 	const struct doc_node *trusted_proxies, *decision_keys, *agent_check;
+	const struct doc_node *recording_share, *recording_headers;
 };
 void node_mouths_read(struct doc *d, const struct node_mouths_source *s, struct node_config *c);
 bool node_header_valid(struct slice name); /* a field name in lower case */

@@ -215,8 +215,11 @@ def test_a_damaged_recording_is_told_and_a_torn_one_read(files):
     torn = files.dir / "torn.hfr"
     torn.write_bytes(whole[:-10])
     assert b"block that was cut off" in holdfast("policy", "replay", torn, policy, check=0).stdout
-    torn.write_bytes(whole[:300] + b"!" + whole[301:])
+    torn.write_bytes(whole[:300] + b"!" + whole[301:] + b"more")  # at the very end it would be a crash's
     assert b"checksum" in holdfast("policy", "replay", torn, policy, check=1).stderr
+    for begun in (b"", whole[:50], bytes(4096)):
+        torn.write_bytes(begun)
+        assert b"0 decisions" in holdfast("policy", "replay", torn, policy, check=0).stdout
     done = holdfast("policy", "replay", policy, policy, check=1)
     assert b"holdfast policy record" in done.stderr
     bad = files("bad.jsonl", '{"tenant": "acme", "region": "us-east"}\n{"tenant": "acme"}\n')
