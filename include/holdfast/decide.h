@@ -32,6 +32,16 @@ struct holdfast_policy;
 struct holdfast_policy *holdfast_policy_load(const char *yaml, size_t bytes, const char *file,
                                              void (*say)(void *arg, const char *mistake),
                                              void *arg);
+/* The same for a policy whose conditions name time zones, as in request.time.getHours('Europe/Paris').
+ * The library reads no file: `zone` brings each, once, as the content of its TZif file (such as
+ * /usr/share/zoneinfo/Europe/Paris, at most 64 KiB), borrowed until it is called again or this returns;
+ * NULL: there is none of that name, which is a mistake in the policy. Names are letters, digits, '_', '+'
+ * and '-' with slashes between, so they may be made a part of a path. Without it, only UTC and offsets such
+ * as '+02:00' are known. */
+struct holdfast_policy *holdfast_policy_load_zoned(
+	const char *yaml, size_t bytes, const char *file,
+	const void *(*zone)(void *arg, const char *name, size_t *bytes),
+	void (*say)(void *arg, const char *mistake), void *arg);
 void holdfast_policy_free(struct holdfast_policy *p); /* NULL is fine */
 /* 64 digits: the version that people see; valid as long as the policy. */
 const char *holdfast_policy_hash(const struct holdfast_policy *p);

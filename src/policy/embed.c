@@ -26,6 +26,7 @@ const struct policy *embed_policy(const struct holdfast_policy *p) {
 
 struct listener {
 	void (*say)(void *arg, const char *mistake);
+	const void *(*zone)(void *arg, const char *name, size_t *bytes);
 	void *arg;
 };
 
@@ -40,10 +41,26 @@ static void say(void *arg, const struct policy_error *e) {
 struct holdfast_policy *holdfast_policy_load(const char *yaml, size_t bytes, const char *file,
                                              void (*on_mistake)(void *arg, const char *mistake),
                                              void *arg) {
-	struct listener listener = {on_mistake, arg};
+	return holdfast_policy_load_zoned(yaml, bytes, file, NULL, on_mistake, arg);
+}
+
+static enum err read_zone(void *arg, const char *name, struct buf *tzif) {
+	const struct listener *l = arg;
+	size_t bytes = 0;
+	const void *content = l->zone(l->arg, name, &bytes);
+	return content ? buf_append(tzif, content, bytes) : ERR_NOT_FOUND;
+}
+
+struct holdfast_policy *
+holdfast_policy_load_zoned(const char *yaml, size_t bytes, const char *file,
+                           const void *(*zone)(void *arg, const char *name, size_t *bytes),
+                           void (*on_mistake)(void *arg, const char *mistake), void *arg) {
+	struct listener listener = {on_mistake, zone, arg};
+	const struct policy_zones zones = {.read = read_zone, .arg = &listener};
 	struct holdfast_policy *p = calloc(1, sizeof *p);
 	if (!p) return NULL;
-	if (policy_load(slice_of(yaml, bytes), file, say, &listener, &p->policy) != ERR_OK) {
+	if (policy_load_zoned(slice_of(yaml, bytes), file, zone ? &zones : NULL, say, &listener,
+	                      &p->policy) != ERR_OK) {
 		free(p);
 		return NULL;
 	}

@@ -19,6 +19,7 @@ struct policy_private {
 	uint32_t key_count, key_slot_count; /* slots: power of two, more than twice the keys */
 	/* What rules need; NULL and 0 without rules. */
 	struct cel_env *env;
+	struct cel_zones *zones; /* that conditions name */
 	uint64_t slots_used; /* bit per enum rule_slot, by any rule or variable */
 	struct cel_value (*tenant_texts)[5]; /* id, tier, country, residency, cell */
 	struct rule_variable *variables;
@@ -52,6 +53,7 @@ struct load {
 	struct doc doc;
 	struct policy *policy;
 	struct policy_private *own;
+	const struct policy_zones *zones; /* NULL: none can be had */
 	/* Sections; NULL: absent. */
 	const struct doc_node *regions, *residencies, *cells, *tenants, *variables, *rules, *signals;
 };
@@ -81,6 +83,8 @@ void load_tenant_section(struct load *l);
 void load_preferences(struct load *l, const struct doc_node *map, struct policy_tenant *t,
                       bool placed);
 void load_rule_section(struct load *l); /* with variables; needs all of the above */
+/* Of struct cel_options; arg: the load. */
+const char *load_zone_named(void *arg, struct slice name);
 /* A value such as "bounded=500ms"; noted when it is none. */
 bool load_consistency(struct load *l, const struct doc_node *n, enum consistency *out,
                       uint64_t *bounded_ms);

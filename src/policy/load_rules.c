@@ -126,9 +126,11 @@ static void keep_gates(struct load *l) {
 void load_rule_section(struct load *l) {
 	if (!l->rules && !l->variables) return;
 	l->own->env = rule_env_new();
-	if (!l->own->env) l->doc.no_memory = true;
+	l->own->zones = cel_zones_new();
+	if (!l->own->env || !l->own->zones) l->doc.no_memory = true;
 	keep_tenant_texts(l);
 	if (l->doc.no_memory) return;
+	cel_env_zones(l->own->env, l->own->zones);
 	load_variables(l);
 	uint32_t count = l->rules ? rules_counted(l->rules, 0) : 0;
 	if (count > RULES_MAX) {

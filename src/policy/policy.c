@@ -38,6 +38,7 @@ static void rules_free(struct policy *p) {
 	for (int i = 0; i < p->rule_count; i++) cel_program_free(p->rules[i].when);
 	for (int i = 0; i < own->variable_count; i++) cel_program_free(own->variables[i].program);
 	cel_env_free(own->env);
+	cel_zones_free(own->zones);
 }
 
 void policy_free(struct policy *p) {
@@ -102,6 +103,12 @@ static void load_sections(struct load *l) {
 enum err policy_load(struct slice yaml, const char *file,
                      void (*report)(void *arg, const struct policy_error *e), void *arg,
                      struct policy **out) {
+	return policy_load_zoned(yaml, file, NULL, report, arg, out);
+}
+
+enum err policy_load_zoned(struct slice yaml, const char *file, const struct policy_zones *zones,
+                           void (*report)(void *arg, const struct policy_error *e), void *arg,
+                           struct policy **out) {
 	*out = NULL;
 	struct load *l = calloc(1, sizeof *l);
 	struct policy *p = l ? policy_new(yaml) : NULL;
@@ -111,6 +118,7 @@ enum err policy_load(struct slice yaml, const char *file,
 	}
 	l->policy = p;
 	l->own = p->private;
+	l->zones = zones;
 	doc_init(&l->doc, file, &l->own->arena, l->own->seed);
 	enum err parsed = doc_parse(&l->doc, yaml);
 	if (!parsed) load_sections(l);

@@ -64,6 +64,7 @@ struct policy_signals {
 	uint32_t state_ms, breaker_ms, capacity_ms, lag_ms; /* 10 s, 30 s, 10 s, 2 s */
 };
 struct policy_rule;
+struct buf;
 
 struct policy {
 	const struct policy_region *regions;
@@ -93,6 +94,17 @@ struct policy_error {
 MUST enum err policy_load(struct slice yaml, const char *file,
                           void (*report)(void *arg, const struct policy_error *e), void *arg,
                           struct policy **out);
+/* The same for a policy whose conditions may name time zones: only UTC and offsets are known without. */
+struct policy_zones {
+	/* Appends the zone's TZif file (RFC 9636), such as /usr/share/zoneinfo/Europe/Paris. name: words
+	 * of letters, digits, '_', '+' and '-' with slashes between; at most CEL_ZONE_NAME_MAX bytes.
+	 * ERR_NOT_FOUND: there is none. */
+	enum err (*read)(void *arg, const char *name, struct buf *tzif);
+	void *arg;
+};
+MUST enum err policy_load_zoned(struct slice yaml, const char *file, const struct policy_zones *zones,
+                                void (*report)(void *arg, const struct policy_error *e), void *arg,
+                                struct policy **out);
 void policy_free(struct policy *p);
 
 /* "strong", "session", "eventual", "bounded=500ms" (1ms to 1d), in policy.yaml and in the

@@ -181,6 +181,30 @@ def test_prove_holds_and_names_the_dark(files):
                         check=0).stdout.count(b"goes dark")
 
 
+# --- time zones -----------------------------------------------------------------------------------
+
+def test_time_zones_are_those_of_the_machine(files):
+    rule = "  - {name: night, when: \"request.time.getHours('%s') >= 22\", deny: true}\n"
+    files("policy.yaml", POLICY + rule % "Europe/Paris")
+    holdfast("check", files.dir / "policy.yaml", check=0)
+    summer = {"tenant": "acme", "region": "us-east", "time": "2026-07-15T20:30:00Z"}
+    ask(files, "decide", request=summer, check=1)
+    ask(files, "decide", request=summer | {"time": "2026-01-15T20:30:00Z"}, check=0)
+    files("tests.yaml", """\
+sections:
+  - name: night
+    tests:
+      - name: falls in Paris
+        input: {request: {tenant: acme, region: us-east, time: "2026-07-15T20:30:00Z"}}
+        output: {verdict: refuse, rule: night}
+""")
+    holdfast("policy", "test", files.dir / "policy.yaml", files.dir / "tests.yaml", check=0)
+    bad = files("policy.yaml", POLICY + rule % "Europe/Pari")
+    said = holdfast("check", bad, check=1).stderr.decode()
+    assert f"policy.yaml:{POLICY.count(chr(10)) + 1}:47: " in said
+    assert "the time zone 'Europe/Pari' is not known here" in said
+
+
 # --- record, replay -----------------------------------------------------------------------------
 
 def recording(files, count=200):
