@@ -8,8 +8,10 @@ enum { VARIABLE_PREFIX_BYTES = sizeof "variables." - 1 };
 
 /* expected: NULL: anything. */
 static struct cel_options options_for(struct load *l, const struct cel_type *expected) {
-	return (struct cel_options){
-		.expected = expected, .cost_max = RULE_COST_MAX, .zone = load_zone_named, .zone_arg = l};
+	return (struct cel_options){.expected = expected,
+	                            .cost_max = RULE_COST_MAX,
+	                            .zone = load_zone_named,
+	                            .zone_arg = l};
 }
 
 /* --- conditions -------------------------------------------------------------------------------- */
@@ -59,9 +61,18 @@ static uint64_t variables_read(const struct policy_private *own, const struct ce
 	return reads;
 }
 
-static void note_slots(struct policy_private *own, const struct cel_program *p) {
+static void note_slots(uint64_t *used, const struct cel_program *p) {
 	for (int i = 0; i < SLOT_COUNT; i++)
-		if (cel_program_uses(p, i)) own->slots_used |= (uint64_t)1 << i;
+		if (cel_program_uses(p, i)) *used |= (uint64_t)1 << i;
+}
+
+struct cel_program *load_flag_expression(struct load *l, const struct doc_node *n,
+                                         const struct cel_type *type, uint64_t *variables) {
+	struct cel_program *p = compile(l, n, type);
+	if (!p) return NULL;
+	*variables |= variables_read(l->own, p);
+	note_slots(&l->own->flag_slots_used, p);
+	return p;
 }
 
 bool load_condition_valid(struct load *l, const struct doc_node *when) {
@@ -89,7 +100,7 @@ void load_when(struct load *l, const struct doc_node *n, const struct doc_node *
 	r->when_text = doc_keep(&l->doc, text);
 	r->cost_max = cel_program_cost_max(r->when);
 	r->variables = variables_read(l->own, r->when);
-	note_slots(l->own, r->when);
+	note_slots(&l->own->slots_used, r->when);
 }
 
 /* --- variables --------------------------------------------------------------------------------- */
@@ -117,7 +128,7 @@ static void load_variable(struct load *l, const struct doc_node *n, struct rule_
 	*v = (struct rule_variable){.name = doc_keep(&l->doc, n->key), .program = p};
 	uint64_t bit = (uint64_t)1 << l->own->variable_count;
 	v->reads = variables_read(l->own, p) | bit;
-	note_slots(l->own, p);
+	note_slots(&l->own->slots_used, p);
 	l->own->variable_count++;
 }
 

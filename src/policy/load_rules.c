@@ -124,7 +124,7 @@ static void keep_gates(struct load *l) {
 }
 
 void load_rule_section(struct load *l) {
-	if (!l->rules && !l->variables) return;
+	if (!l->rules && !l->variables && !l->flags) return;
 	l->own->env = rule_env_new();
 	l->own->zones = cel_zones_new();
 	if (!l->own->env || !l->own->zones) l->doc.no_memory = true;

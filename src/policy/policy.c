@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/parse.h"
+#include "policy/flags.h"
 #include "policy/load.h"
 #include "policy/rule_index.h"
 
@@ -29,10 +30,20 @@ static struct policy *policy_new(struct slice yaml) {
 	map_init(&own->residencies, own->seed);
 	map_init(&own->cells, own->seed);
 	map_init(&own->tenants, own->seed);
+	map_init(&own->flags, own->seed);
 	return p;
 }
 
 /* The arena holds the rest of them. */
+static void flags_free(struct policy *p) {
+	for (int i = 0; i < p->flag_count; i++) {
+		for (int r = 0; r < p->flags[i].rule_count; r++) {
+			cel_program_free(p->flags[i].rules[r].when);
+			cel_program_free(p->flags[i].rules[r].by);
+		}
+	}
+}
+
 static void rules_free(struct policy *p) {
 	struct policy_private *own = p->private;
 	for (int i = 0; i < p->rule_count; i++) cel_program_free(p->rules[i].when);
@@ -48,6 +59,8 @@ void policy_free(struct policy *p) {
 	map_done(&own->residencies);
 	map_done(&own->cells);
 	map_done(&own->tenants);
+	map_done(&own->flags);
+	flags_free(p);
 	rules_free(p);
 	arena_done(&own->arena);
 	free(own);
@@ -71,6 +84,7 @@ static const struct field policy_fields[] = {
          .type = FIELD_SEQUENCE,
          .offset = offsetof(struct load, rules),
          .expected = "a list of rules"},
+	SECTION("flags", flags, false),
 	{NULL},
 };
 
@@ -98,6 +112,7 @@ static void load_sections(struct load *l) {
 	load_signal_section(l);
 	load_distances(l);
 	load_rule_section(l);
+	load_flag_section(l);
 }
 
 enum err policy_load(struct slice yaml, const char *file,
@@ -176,6 +191,10 @@ int policy_find_cell(const struct policy *p, struct slice name) {
 
 int policy_find_tenant(const struct policy *p, struct slice name) {
 	return policy_map_find(&p->private->tenants, name);
+}
+
+int policy_find_flag(const struct policy *p, struct slice name) {
+	return policy_map_find(&p->private->flags, name);
 }
 
 uint32_t policy_key_slot(const struct policy_private *own, const uint8_t sha256[32]) {

@@ -64,6 +64,7 @@ struct policy_signals {
 	uint32_t state_ms, breaker_ms, capacity_ms, lag_ms; /* 10 s, 30 s, 10 s, 2 s */
 };
 struct policy_rule;
+struct policy_flag;
 struct buf;
 
 struct policy {
@@ -77,6 +78,8 @@ struct policy {
 	int tenant_count;
 	const struct policy_rule *rules; /* in the file's order, groups flattened; see rules.h */
 	int rule_count;
+	const struct policy_flag *flags; /* see flags.h */
+	int flag_count;
 	struct policy_signals signals;
 	uint8_t hash[32]; /* SHA-256 of the source: the version people see */
 	struct policy_private *private;
@@ -118,5 +121,6 @@ int policy_find_region(const struct policy *p, struct slice name);
 int policy_find_residency(const struct policy *p, struct slice name);
 int policy_find_cell(const struct policy *p, struct slice name);
 int policy_find_tenant(const struct policy *p, struct slice name);
+int policy_find_flag(const struct policy *p, struct slice name);
 /* The tenant whose key has this SHA-256, or -1; compared in constant time. */
 int policy_find_key(const struct policy *p, const uint8_t sha256[32]);

@@ -5,6 +5,8 @@
 
 #include "base/hash.h"
 #include "cel/cel_net.h"
+#include "policy/load.h"
+#include "policy/rule_slots.h"
 
 enum { NETWORK_BITS_4 = 24, NETWORK_BITS_6 = 48 };
 #define DATA_PATH "/v1/data/"
@@ -12,7 +14,8 @@ enum { NETWORK_BITS_4 = 24, NETWORK_BITS_6 = 48 };
 void recordable_init(struct recordable *r, const struct policy *p, int here, uint32_t one_of) {
 	*r = (struct recordable){.policy = p, .here = here, .one_of = one_of};
 	for (int i = 0; i < p->rule_count; i++)
-		if (p->rules[i].effects & RULE_WEIGHTS) r->weights = true;
+		if (p->rules[i].effects & RULE_WEIGHTS) r->keyed = true;
+	r->keyed |= p->private->slots_used >> SLOT_REQUEST_KEY & 1;
 }
 
 static uint32_t add_text(uint32_t crc, struct slice s) {
@@ -77,7 +80,7 @@ void recordable_reduce(const struct recordable *r, const struct decide_request *
                        struct recordable_request *out) {
 	out->request = *q;
 	out->request.path = without_key(q->path);
-	if (q->sticky.len && !r->weights) out->request.sticky.len = 0;
+	if (q->sticky.len && !r->keyed) out->request.sticky.len = 0;
 	keep_headers(r, q, out);
 	keep_client(q, out);
 }

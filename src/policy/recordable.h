@@ -10,7 +10,7 @@ struct recordable {
 	uint32_t one_of;             /* one of so many requests, by a hash of the request */
 	const struct slice *headers; /* names, lower case, of those that are kept; borrowed */
 	int header_count;
-	bool weights; /* some rule has them */
+	bool keyed; /* some rule has weights, or asks for request.key */
 };
 /* Without headers: set those after it. */
 void recordable_init(struct recordable *r, const struct policy *p, int here, uint32_t one_of);
@@ -33,6 +33,6 @@ struct recordable_request {
  *   client.ip the network, /24 or /48
  *   location  in whole degrees
  *   path      of a data call without the key
- *   sticky    only where the policy has weights, which it decides */
+ *   sticky    only where the policy has weights, which it decides, or asks for it */
 void recordable_reduce(const struct recordable *r, const struct decide_request *q,
                        struct recordable_request *out);
