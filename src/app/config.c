@@ -103,7 +103,9 @@ enum err config_load(const char *path, struct config *c) {
 	if (e) return e;
 	path_resolve(path, c->node->data, c->data);
 	path_resolve(path, c->node->coordination, c->coordination);
-	if (*c->node->dns_state) path_resolve(path, c->node->dns_state, c->dns_state);
+	const struct node_dns *dns = &c->node->dns;
+	if (*dns->admin_state) path_resolve(path, dns->admin_state, c->dns_state);
+	if (*dns->extfile) path_resolve(path, dns->extfile, c->dns_extfile);
 	if (*c->node->recording.dir) path_resolve(path, c->node->recording.dir, c->recordings);
 	path_resolve(path, c->node->secret_file, file);
 	return load_secret(file, c);

@@ -122,6 +122,7 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 		.files = files_posix(),
 		.store_dirs = (const char *const *)n->store_dirs,
 		.dns_state = *n->config->dns_state ? n->config->dns_state : NULL,
+		.dns_extfile = *n->config->dns_extfile ? n->config->dns_extfile : NULL,
 		.edges = n->edges,
 		.edge_count = n->worker_count,
 		.version = HOLDFAST_VERSION,

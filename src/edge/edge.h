@@ -56,7 +56,7 @@ struct admin_options {
 	struct registry *registry;
 	struct files *files;
 	const char *const *store_dirs; /* per cell: where its quarantine is; NULL: no copy here */
-	const char *dns_state;         /* path for gdnsd; NULL: none */
+	const char *dns_state, *dns_extfile; /* paths for gdnsd; NULL: none */
 	struct edge *const *edges;     /* remember decisions */
 	int edge_count;
 	const char *version;

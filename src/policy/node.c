@@ -78,11 +78,20 @@ static const struct field storage_fields[] = {
 static const struct field dns_fields[] = {
 	{.key = "admin_state",
          .type = FIELD_TEXT,
-         .offset = AT(config.dns_state),
-         .required = true,
+         .offset = AT(config.dns.admin_state),
          .min = 1,
          .max = PATH_MAX_BYTES,
          .expected = "the path of gdnsd's admin_state file"},
+	{.key = "extfile",
+         .type = FIELD_TEXT,
+         .offset = AT(config.dns.extfile),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = "the path of a file of gdnsd's plugin extfile"},
+	{.key = "addresses",
+         .type = FIELD_MAPPING,
+         .offset = AT(mouths.dns_addresses),
+         .expected = "regions and lists of addresses, such as {us-east: [192.0.2.1]}"},
 	{NULL},
 };
 static const struct field recording_fields[] = {
@@ -165,7 +174,7 @@ static void node_defaults(struct node_source *s) {
 	c->min_free_bytes = 64 * MIB;
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
-	c->country_header = c->dns_state = "";
+	c->country_header = c->dns.admin_state = c->dns.extfile = "";
 	c->recording = (struct node_recording){
 		.dir = "", .one_of = 1, .bytes_max = GIB, .file_bytes_max = 64 * MIB};
 }
@@ -313,6 +322,7 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 	s->config.self = -1;
 	if (s->regions) load_node_regions(d, s, own);
 	node_mouths_read(d, &s->mouths, &s->config);
+	node_dns_read(d, &s->mouths, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
 	if (s->region && s->regions && s->config.self < 0)
 		doc_error_reference(d, s->region, "region", s->regions);
