@@ -1,5 +1,6 @@
 /* The rules' part of a decision: which match, and what follows. Candidates come from the index in
- * the order of the file. A condition that fails counts as no match; a deny that fails denies. */
+ * the order of the file. A condition that fails counts as no match; a deny that fails denies, unless it
+ * skips what is not known. */
 #include <limits.h>
 
 #include "policy/decide_plan.h"
@@ -46,18 +47,20 @@ static unsigned apply(struct plan *p, const struct policy_rule *r, unsigned set)
 	return effects & ~(unsigned)(RULE_ALLOW | RULE_EXCLUDE);
 }
 
-static bool failed(struct run *run, int rule) {
+static bool failed(struct run *run, int rule, enum cel_fault fault) {
+	const struct rule_gate *g = &run->gates[rule];
 	struct decision *d = run->plan->out;
 	d->rules_failed++;
 	if (run->errors++ < DECISION_ERRORS_MAX) because(d, REASON_RULE_ERROR, -1, (uint32_t)rule);
-	return run->gates[rule].effects & RULE_DENY;
+	return rule_denies_failed(g->effects, g->skips_unknown, fault);
 }
 
 static inline bool matches(struct run *run, int rule) {
 	const struct rule_gate *g = &run->gates[rule];
 	if (!g->when) return true;
-	int answer = rule_test(&run->frame, g->when, g->variables);
-	return answer >= 0 ? answer : failed(run, rule);
+	enum cel_fault fault;
+	int answer = rule_test(&run->frame, g->when, g->variables, &fault);
+	return answer >= 0 ? answer : failed(run, rule, fault);
 }
 
 /* Whether it ends the rules. */

@@ -48,6 +48,7 @@ struct rule_gate {
 	const struct cel_program *when; /* NULL: always */
 	uint64_t variables;
 	unsigned effects;
+	bool skips_unknown;
 };
 
 struct load {

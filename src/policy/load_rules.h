@@ -12,7 +12,9 @@ struct rule_source {
 	const struct doc_node *when, *rules;
 	const struct doc_node *deny, *allow, *exclude, *prefer, *weights, *pin, *consistency;
 	uint64_t hold_ms, deadline_ms;
+	int unknown; /* RULE_UNKNOWN_… */
 };
+enum { RULE_UNKNOWN_DENY, RULE_UNKNOWN_SKIP, RULE_UNKNOWN_UNSAID };
 
 /* A group around rules: what they all need besides. */
 struct rule_scope {

@@ -28,9 +28,9 @@ static inline void rule_variables(struct rule_frame *f, uint64_t wanted) {
 	f->evaluated |= wanted;
 }
 
-/* 1, 0, or -1 for a condition that fails. variables: that it reads. */
+/* 1, 0, or -1 for a condition that fails, and why. variables: that it reads. */
 static inline int rule_test(struct rule_frame *f, const struct cel_program *when,
-                            uint64_t variables) {
+                            uint64_t variables, enum cel_fault *fault) {
 	if (variables & ~f->evaluated) rule_variables(f, variables);
-	return cel_test(when, &f->cel, NULL);
+	return cel_test(when, &f->cel, fault);
 }

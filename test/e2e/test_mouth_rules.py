@@ -17,6 +17,7 @@ rules:
   - name: sanctions
     when: request.domain == 'pay' && client.country == 'KP'  # unknown: denied too
     deny: {status: 451, reason: not in "your" country}
+  - {name: kinder, when: request.domain == 'shop' && client.country == 'KP', deny: true, unknown: skip}
   - name: locked
     when: request.domain == 'locked' && request.headers['x-key'] != 'open'
     deny: {reason: ask for the key}
@@ -78,6 +79,13 @@ def test_rules_are_obeyed_once_and_by_nobody_else_skipped(client):
             answer = client.put(region, "locked/x", b"2", holdfast_forwarded=spoofed)
             assert answer.problem(403, "forbidden") == "ask for the key"
     assert client.get("us-east", "locked/x", x_key="open", holdfast_consistency="strong").body == b"1"
+
+
+def test_a_denial_that_skips_what_is_not_known(client):
+    for region in ("us-east", "eu-west"):
+        assert client.put(region, "shop/x", b"1").status == 204  # no country header
+        assert client.put(region, "shop/x", b"1", cf_ipcountry="DE").status == 204
+        assert client.put(region, "shop/x", b"1", cf_ipcountry="KP").problem(403, "forbidden")
 
 
 def test_a_node_knows_the_time_zones_of_its_policy(client):
