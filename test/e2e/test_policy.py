@@ -181,6 +181,37 @@ def test_prove_holds_and_names_the_dark(files):
                         check=0).stdout.count(b"goes dark")
 
 
+# --- flags ----------------------------------------------------------------------------------------
+
+FLAG = """\
+flags:
+  api-version:
+    variants: {old: "1", new: "2"}
+    default: old
+    rules: [{when: tenant.tier == 'gold', variant: new}]
+"""
+FLAG_SUITE = """\
+sections:
+  - name: flags
+    tests:
+      - name: gold gets the new one
+        input: {request: {tenant: acme, region: us-east}}
+        output: {flags: {api-version: %s}}
+"""
+
+
+def test_flags_are_tested_with_the_policy(files):
+    policy, tests = files("policy.yaml", POLICY + FLAG), files("tests.yaml", FLAG_SUITE % "new")
+    holdfast("policy", "test", policy, tests, check=0)
+    files("tests.yaml", FLAG_SUITE % "old")
+    said = holdfast("policy", "test", policy, tests, check=1).stdout.decode()
+    assert "api-version: expected old, got new" in said
+    files("tests.yaml", FLAG_SUITE % "olt")
+    assert "flag 'api-version' has no variant 'olt'" in holdfast("policy", "test", policy, tests, check=1).stderr.decode()
+    files("tests.yaml", (FLAG_SUITE % "old").replace("api-version", "api-versoin"))
+    assert "(did you mean 'api-version'?)" in holdfast("policy", "test", policy, tests, check=1).stderr.decode()
+
+
 # --- time zones -----------------------------------------------------------------------------------
 
 def test_time_zones_are_those_of_the_machine(files):
