@@ -110,7 +110,7 @@ int main(void) {
 		struct replay *r;
 		bool done = false;
 		double start = now_s();
-		if (replay_new(buf_slice(&recording), p, NULL, &r)) abort();
+		if (replay_new(p, NULL, &r) || replay_open(r, buf_slice(&recording))) abort();
 		while (!done)
 			if (replay_run(r, 1 << 20, &done)) abort();
 		if (r->decisions != DECISIONS || moves_moved(&r->moves)) abort();

@@ -32,6 +32,16 @@ struct holdfast_policy;
 struct holdfast_policy *holdfast_policy_load(const char *yaml, size_t bytes, const char *file,
                                              void (*say)(void *arg, const char *mistake),
                                              void *arg);
+/* The same for a policy whose conditions name time zones, as in request.time.getHours('Europe/Paris').
+ * The library reads no file: `zone` brings each, once, as the content of its TZif file (such as
+ * /usr/share/zoneinfo/Europe/Paris, at most 64 KiB), borrowed until it is called again or this returns;
+ * NULL: there is none of that name, which is a mistake in the policy. Names are letters, digits, '_', '+'
+ * and '-' with slashes between, so they may be made a part of a path. Without it, only UTC and offsets such
+ * as '+02:00' are known. */
+struct holdfast_policy *
+holdfast_policy_load_zoned(const char *yaml, size_t bytes, const char *file,
+                           const void *(*zone)(void *arg, const char *name, size_t *bytes),
+                           void (*say)(void *arg, const char *mistake), void *arg);
 void holdfast_policy_free(struct holdfast_policy *p); /* NULL is fine */
 /* 64 digits: the version that people see; valid as long as the policy. */
 const char *holdfast_policy_hash(const struct holdfast_policy *p);
@@ -108,10 +118,29 @@ enum holdfast_error {
 	HOLDFAST_UNKNOWN_TENANT,
 	HOLDFAST_UNKNOWN_REGION, /* `here` */
 	HOLDFAST_BAD_REQUEST,    /* consistency or client_ip cannot be read */
+	HOLDFAST_UNKNOWN_FLAG,
 };
 enum holdfast_error holdfast_decide(const struct holdfast_policy *p, struct holdfast_world *w,
                                     const struct holdfast_request *r,
                                     struct holdfast_decision *out);
+
+/* --- flags ------------------------------------------------------------------------------------ */
+
+enum holdfast_flag_type { HOLDFAST_TEXT, HOLDFAST_NUMBER, HOLDFAST_BOOL };
+struct holdfast_flag {
+	enum holdfast_flag_type type;
+	const char *text; /* as written in the policy; valid as long as the policy */
+	double number;    /* NUMBER */
+	bool truth;       /* BOOL */
+	const char *variant;
+	const char *reason; /* "STATIC", "TARGETING_MATCH", "SPLIT", "DEFAULT" */
+};
+/* A flag of the policy for this request, whoever serves it. Allocates as deciding does. */
+enum holdfast_error holdfast_evaluate(const struct holdfast_policy *p, struct holdfast_world *w,
+                                      const struct holdfast_request *r, const char *flag,
+                                      struct holdfast_flag *out);
+
+/* --- explaining ------------------------------------------------------------------------------- */
 
 /* Why, one line a reason. Writes at most `cap` bytes with the NUL and returns how long the text is
  * without; 0: no memory. The same decision gives the same bytes. */

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { FILE_MAX = 64 << 20, SECRET_MIN = 16 };
+enum { FILE_MAX = 64 << 20, SECRET_MIN = 16, ZONE_NAME_MAX = 64 };
 
 void config_say(void *arg, const struct policy_error *e) {
 	int *count = arg;
@@ -43,12 +43,21 @@ enum err config_read_file(const char *path, struct buf *out) {
 	return e;
 }
 
+#define ZONES "/usr/share/zoneinfo/"
+
+static enum err read_zone(void *arg, const char *name, struct buf *tzif) {
+	char path[sizeof(ZONES) + ZONE_NAME_MAX];
+	snprintf(path, sizeof(path), ZONES "%s", name);
+	return files_read_all(files_posix(), path, tzif);
+}
+
 enum err config_load_policy(const char *path, struct policy **out) {
 	struct buf text;
 	int mistakes = 0;
 	*out = NULL;
 	enum err e = config_read_file(path, &text);
-	if (!e) e = policy_load(buf_slice(&text), path, config_say, &mistakes, out);
+	const struct policy_zones zones = {.read = read_zone};
+	if (!e) e = policy_load_zoned(buf_slice(&text), path, &zones, config_say, &mistakes, out);
 	buf_done(&text);
 	return e;
 }
@@ -124,7 +133,9 @@ enum err config_load(const char *path, struct config *c) {
 	if (e) return e;
 	resolve_optional(path, c->node->data, c->data);
 	resolve_optional(path, c->node->coordination, c->coordination);
-	resolve_optional(path, c->node->dns_state, c->dns_state);
+	resolve_optional(path, c->node->dns.admin_state, c->dns_state);
+	resolve_optional(path, c->node->dns.extfile, c->dns_extfile);
+	resolve_optional(path, c->node->recording.dir, c->recordings);
 	path_resolve(path, c->node->secret_file, file);
 	e = load_etcd(path, c);
 	return e ? e

@@ -11,7 +11,8 @@
 	"  REQUEST is a JSON object, - reads standard input:\n"                                    \
 	"    {\"tenant\": \"acme\", \"region\": \"us-east\", \"write\": true, \"path\": "          \
 	"\"/v1/x\",\n"                                                                             \
-	"     \"consistency\": \"bounded=500ms\", \"client\": {\"country\": \"DE\"}}\n"            \
+	"     \"consistency\": \"bounded=500ms\", \"client\": {\"country\": \"DE\"},\n"             \
+	"     \"flags\": [\"api-version\"]}\n"                                                     \
 	"      --world FILE          what is believed of regions and cells (default: all is "      \
 	"well)\n"                                                                                  \
 	"                            {\"regions\": {\"us-east\": {\"state\": \"down\", "           \
@@ -79,10 +80,37 @@ static bool load(struct ask *a, char **words) {
 	return true;
 }
 
+/* Into the decision's object. */
+static enum err add_flags(const struct ask *a, struct buf *out) {
+	const struct decide_input *in = &a->input;
+	if (!in->flag_count) return ERR_OK;
+	buf_truncate(out, out->len - 1);
+	enum err e = buf_append_str(out, ",\"flags\":");
+	if (!e)
+		e = flags_json(a->policy, &a->whatif.world, &in->request, in->flags, in->flag_count,
+		               out);
+	return e ? e : buf_append_str(out, "}");
+}
+
+static void print_flags(const struct ask *a) {
+	for (int i = 0; i < a->input.flag_count; i++) {
+		const struct policy_flag *f = &a->policy->flags[a->input.flags[i]];
+		struct flag_answer answer;
+		flag_evaluate(a->policy, &a->whatif.world, &a->input.request, a->input.flags[i],
+		              &answer);
+		printf("flag %s: %s", f->name, f->variants[answer.variant].name);
+		if (answer.rule >= 0)
+			printf(" (%s, line %d)\n", flag_reason_name(answer.reason),
+			       f->rules[answer.rule].line);
+		else
+			printf(" (%s)\n", flag_reason_name(answer.reason));
+	}
+}
+
 static void print_json(const struct ask *a) {
 	struct buf out;
 	buf_init(&out, 1 << 20);
-	if (decision_json(a->policy, &a->decision, a->explained, &out))
+	if (decision_json(a->policy, &a->decision, a->explained, &out) || add_flags(a, &out))
 		complain("%s: the decision cannot be shown: there is no memory for it", a->name);
 	else
 		printf(SLICE_FMT "\n", SLICE_ARG(buf_slice(&out)));
@@ -97,6 +125,7 @@ static int answer(struct ask *a) {
 		explain_table(a->policy, &a->whatif.world, &a->input.request, &a->decision);
 	else
 		explain_verdict(a->policy, &a->decision);
+	if (!a->json) print_flags(a);
 	bool served = a->decision.verdict == VERDICT_HERE || a->decision.verdict == VERDICT_FORWARD;
 	return served ? EXIT_YES : EXIT_NO;
 }

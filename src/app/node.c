@@ -162,6 +162,7 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 		.files = files_posix(),
 		.store_dirs = (const char *const *)n->store_dirs,
 		.dns_state = *n->config->dns_state ? n->config->dns_state : NULL,
+		.dns_extfile = *n->config->dns_extfile ? n->config->dns_extfile : NULL,
 		.edges = n->edges,
 		.edge_count = n->worker_count,
 		.version = HOLDFAST_VERSION,
@@ -205,6 +206,9 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 		.host = n->host,
 		.secret = slice_of(c->secret, c->secret_len),
 		.registry = n->registry,
+		.workers = count,
+		.files = files_posix(),
+		.recordings = *c->recordings ? c->recordings : NULL,
 	};
 	for (int i = 0; i < count; i++) {
 		struct worker *w = &n->workers[i];

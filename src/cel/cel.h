@@ -52,8 +52,8 @@ MUST enum err cel_env_variable_text(struct cel_env *e, const char *name, const c
 MUST enum err cel_env_constant(struct cel_env *e, struct slice name, const struct cel_value *v);
 /* A library of the embedder's; borrowed. ERR_INVALID: a signature is not readable. */
 MUST enum err cel_env_library(struct cel_env *e, const struct cel_library *l);
-/* Time zones by name, for getHours("Europe/Paris") and its like; borrowed, complete before the
- * first evaluation. Without: UTC and offsets such as "+02:00" only. */
+/* Time zones by name, for getHours("Europe/Paris") and its like; borrowed, complete for a program when
+ * that is compiled. Without: UTC and offsets such as "+02:00" only. */
 void cel_env_zones(struct cel_env *e, const struct cel_zones *z);
 /* Names are looked up in "a.b", "a", then root. */
 MUST enum err cel_env_container(struct cel_env *e, struct slice container);
@@ -65,6 +65,11 @@ struct cel_options {
 	uint64_t cost_max;               /* refused when the estimate's bound is over; 0: no check */
 	bool unchecked;                  /* parse only: everything is dyn */
 	bool suite_macros;               /* cel.block and its like, of cel-spec's own suites */
+	/* Asked for each time zone that is written down; it may add it to the environment's zones. NULL:
+	 * it is known; else why not, and the program is refused. NULL here: an unknown one fails when
+	 * it is evaluated. */
+	const char *(*zone)(void *arg, struct slice name);
+	void *zone_arg;
 };
 struct cel_program;
 /* Keeps nothing of the source. ERR_INVALID with issues; ERR_TOO_LARGE (an issue says which limit);

@@ -37,6 +37,7 @@ static enum err plan_tree(struct cel_program *p, const struct cel_env *e,
 	                              .measures_left = MEASURES_MAX,
 	                              .checked = !o->unchecked,
 	                              .source = source,
+	                              .options = o,
 	                              .issues = issues};
 	p->zones = cel_env_zones_of(e);
 	struct cel_planned planned = cel_plan(&planner, tree);

@@ -54,6 +54,7 @@ struct cel_overload {
 	void (*release)(const void *data);
 	uint16_t cost; /* of one call, at least 1 */
 	uint8_t prepares;
+	uint8_t zone; /* which argument is the name of a time zone; 0: none */
 	/* At run time only the kind of the first argument is checked, the rest by `call` itself:
 	 * [1][dyn(0.0)] is one, although the checker knows index as an int. */
 	bool lenient;

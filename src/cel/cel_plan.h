@@ -38,6 +38,7 @@ struct cel_planner {
 	uint64_t measures_left;  /* parts of constants that may still be measured */
 	bool checked;            /* then constants that cannot be meant are refused */
 	struct slice source;
+	const struct cel_options *options;
 	struct cel_issues *issues;
 	enum err err;              /* an issue says why; nodes made since are of no use */
 	enum cel_fault fold_fault; /* of what was evaluated last */

@@ -127,6 +127,16 @@ static void refuse_constant(struct cel_planner *p, const struct cel_callee *call
 	                show(cel_slice(text)).text, SLICE_ARG(callee->function));
 }
 
+/* A zone that nobody has would fail each time. */
+static void check_zone(struct cel_planner *p, const struct cel_callee *callee,
+                       const struct cel_value *name) {
+	if (!p->options->zone || name->kind != CEL_STRING) return;
+	const char *why = p->options->zone(p->options->zone_arg, cel_slice(name));
+	if (why)
+		cel_plan_refuse(p, ERR_INVALID, callee->at, "the time zone %s %s",
+		                show(cel_slice(name)).text, why);
+}
+
 /* Work that depends on constants only is done once. */
 static bool candidate_prepare(struct cel_planner *p, struct cel_candidate *c,
                               const struct cel_planned *args, const struct cel_callee *callee) {
@@ -138,6 +148,7 @@ static bool candidate_prepare(struct cel_planner *p, struct cel_candidate *c,
 		if (v) constants[i] = *v;
 		any |= v != NULL;
 	}
+	if (o->zone) check_zone(p, callee, &constants[o->zone]);
 	if (!any || !o->prepare) return true;
 	struct cel_prepared *made = arena_alloc(&p->program->arena, sizeof *made);
 	if (!made) return false;

@@ -63,7 +63,8 @@ DURATION_PART(milliseconds, % NANOS / 1000000)
 
 #define TIMESTAMP_ROWS(id, id_in, function, call)                                                  \
 	{id, function, "google.protobuf.Timestamp.() -> int", call, .cost = 1}, {                  \
-		id_in, function, "google.protobuf.Timestamp.(string) -> int", call##_in, .cost = 2 \
+		id_in, function, "google.protobuf.Timestamp.(string) -> int", call##_in, .cost = 2, \
+			.zone = 1                                                          \
 	}
 
 #define DURATION_ROW(id, function, call)                                                           \

@@ -118,7 +118,8 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	enum err e = http_server_new(io, &server, at->host, at->port, &a->server, fault);
 	if (!e && options->config->agent_check.port)
 		e = agent_new(io, options->config, options->host, &a->agent, fault);
-	if (!e && options->dns_state && dns_new(io, a->lane, options, &a->dns) != ERR_OK)
+	if (!e && (options->dns_state || options->dns_extfile) &&
+	    dns_new(io, a->lane, options, &a->dns) != ERR_OK)
 		e = fault_set(fault, ERR_NO_MEMORY, "no memory for the state for DNS");
 	if (e) {
 		admin_free(a);

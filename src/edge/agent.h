@@ -9,7 +9,7 @@ MUST enum err agent_new(struct io *io, const struct node_config *config, const s
                         struct agent **out, struct fault *fault);
 void agent_free(struct agent *a);
 
-/* gdnsd's admin_state: rewritten whole, on the lane, when it would say something else. */
+/* gdnsd's admin_state and extfile: each rewritten whole, on the lane, when it would say something else. */
 struct dns;
 MUST enum err dns_new(struct io *io, struct io_lane *lane, const struct admin_options *options,
                       struct dns **out);

@@ -97,6 +97,25 @@ static enum err edge_ring(struct edge *e) {
 	                 stamp);
 }
 
+static enum err edge_tape(struct edge *e, struct fault *fault) {
+	const struct edge_options *o = &e->options;
+	const struct node_recording *r = &o->config->recording;
+	if (!o->recordings) return ERR_OK;
+	struct tape_options options = {.region = e->here_name,
+	                               .worker = o->worker,
+	                               .workers = o->workers,
+	                               .files = o->files,
+	                               .dir = o->recordings,
+	                               .bytes_max = r->bytes_max,
+	                               .file_bytes_max = r->file_bytes_max,
+	                               .free_bytes_min = o->config->min_free_bytes,
+	                               .registry = o->registry};
+	recordable_init(&options.what, e->policy, e->here, r->one_of);
+	options.what.headers = r->headers;
+	options.what.header_count = r->header_count;
+	return tape_new(e->io, &options, &e->tape, fault);
+}
+
 static void edge_metrics(struct edge *e, struct registry *r) {
 	static const char *const verdicts[4] = {"here", "forward", "hold", "refuse"};
 	for (int i = 0; i < 4; i++) {
@@ -173,6 +192,7 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 		err = fault_set(fault, ERR_NO_MEMORY, "no memory for an edge");
 	else
 		hop_init(e);
+	if (!err) err = edge_tape(e, fault);
 	if (!err) err = edge_listen(e, fault);
 	if (err) {
 		edge_free(e);
@@ -200,6 +220,7 @@ void edge_free(struct edge *e) {
 	free(e->breaker_until_ns);
 	free(e->regions);
 	ring_done(&e->ring);
+	tape_free(e->tape);
 	arena_done(&e->scratch);
 	free(e);
 }

@@ -19,7 +19,9 @@ struct edge_options {
 	struct host *host;   /* cell i of the host is cell i of the policy, region i likewise */
 	struct slice secret; /* signs session tokens; borrowed */
 	struct registry *registry;
-	int worker; /* 0…: goes into the ids of its decisions */
+	int worker, workers; /* 0… of so many; goes into the ids of its decisions */
+	struct files *files; /* for recordings; NULL: as recordings */
+	const char *recordings; /* their directory; NULL: decisions are not recorded */
 };
 MUST enum err edge_new(struct io *io, const struct edge_options *options, struct edge **out,
                        struct fault *fault);
@@ -54,7 +56,7 @@ struct admin_options {
 	struct registry *registry;
 	struct files *files;
 	const char *const *store_dirs; /* per cell: where its quarantine is; NULL: no copy here */
-	const char *dns_state;         /* path for gdnsd; NULL: none */
+	const char *dns_state, *dns_extfile; /* paths for gdnsd; NULL: none */
 	struct edge *const *edges;     /* remember decisions */
 	int edge_count;
 	const char *version;

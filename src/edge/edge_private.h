@@ -8,6 +8,7 @@
 #include "cell/token.h"
 #include "edge/edge.h"
 #include "edge/ring.h"
+#include "edge/tape.h"
 #include "trust/identity.h"
 
 enum { EDGE_DOMAIN_MAX = 32, EDGE_SCAN_LIMIT_MAX = 1000 };
@@ -115,6 +116,7 @@ struct edge {
 	uint64_t *breaker_until_ns; /* per region: its edge did not answer */
 	uint64_t world_ns;          /* when world_regions was looked up */
 	struct ring ring;
+	struct tape *tape;    /* NULL: decisions are not recorded */
 	struct arena scratch; /* of the decision that is being made */
 	int here;
 	const char *here_name;
@@ -157,7 +159,10 @@ struct slice hop_consistency(const struct request *r, char out[HOP_CONSISTENCY_M
 /* Fills all of *ask (zeroed) but tenant, write, forwarded, consistency and domain. ip: room. */
 void facts_read(struct edge *e, struct http_exchange *x, struct cel_net *ip,
                 struct decide_request *ask);
-/* Decides in the world as it is in this moment. */
+/* Brings e->world up to this moment as far as the tenant asked for is concerned, and gives ask the edge's
+ * scratch memory, until the next call. */
+void world_look(struct edge *e, struct decide_request *ask);
+/* The same, and decides. */
 void world_decide(struct edge *e, struct decide_request *ask, struct decision *out);
 
 /* --- route.c --------------------------------------------------------------------- */

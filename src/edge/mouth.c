@@ -85,6 +85,7 @@ enum err mouth_tenant(struct mouth *m, struct fault *fault) {
 void mouth_decide(struct mouth *m) {
 	struct edge *e = m->edge;
 	world_decide(e, &m->ask, &m->decision);
+	if (!m->rehearsed) tape_add(e->tape, &e->world, &m->ask, &m->decision);
 	m->id = ring_add(&e->ring, &m->ask, &m->decision, e->world.version, m->id_text);
 }
 

@@ -14,6 +14,7 @@ struct mouth {
 	struct http_exchange *x;
 	const struct http1_head *head;
 	int caller; /* tenant, or IDENTITY_ANY */
+	bool rehearsed; /* somebody wants to know what would be: not recorded */
 	struct cel_net ip;
 	struct decide_request ask;
 	struct decision decision;

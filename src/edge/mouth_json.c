@@ -4,6 +4,7 @@
  *   POST /v1/explain  the same, with every reason
  *   {"id":"0.0.1f2e3d4c.7","policy":"0123456789abcdef","world":7,"decision":{…}}
  *   {"decisions":[{…},…]}
+ *   with "flags": ["api-version"] in the request: {…,"flags":{"api-version":{"value":…,…}}}
  *
  * The first mistake refuses a batch as a whole: nobody should act on a part of what was asked. */
 #include "edge/json.h"
@@ -66,6 +67,12 @@ static enum err answer_one(struct asking *a, const json_t *object, int index) {
 	if (!e) e = told_begin(m->edge->policy, m->id, m->edge->world.version, &a->out);
 	if (!e) e = buf_append_str(&a->out, ",\"decision\":");
 	if (!e) e = decision_json(m->edge->policy, &m->decision, a->told, &a->out);
+	if (!e && in.flag_count) {
+		e = buf_append_str(&a->out, ",\"flags\":");
+		if (!e)
+			e = flags_json(m->edge->policy, &m->edge->world, &m->ask, in.flags,
+			               in.flag_count, &a->out);
+	}
 	if (!e) e = buf_append_str(&a->out, "}");
 	return e ? fault_set(&a->fault, e, "the answer would be too large; ask for less at once")
 	         : ERR_OK;
@@ -115,6 +122,7 @@ static void ask(struct mouth *m, bool told) {
 	json_error_t where;
 	json_t *root = NULL;
 	buf_init(&a.out, ANSWER_MAX_BYTES);
+	m->rehearsed = told;
 	enum err e = check_body(&a, body);
 	if (!e) {
 		root = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &where);

@@ -5,18 +5,26 @@
  *   POST /ofrep/v1/evaluate/flags        all; ETag, If-None-Match → 304
  *   {"context":{"targetingKey":"acme","path":"/pay","method":"POST"}}
  *
+ * There are three flags of every decision, and those of the policy.
+ *
  * targetingKey is whom weights stick to. For a caller that may ask about any tenant it also names
  * the tenant, unless the context has a member `tenant`. */
 #include "base/hash.h"
 #include "edge/json.h"
 #include "edge/mouth.h"
 #include "io/http_problem.h"
+#include "policy/decide_json.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
 /* A context is a few attributes; a larger or deeper one is a mistake or an attack. */
-enum { CONTEXT_MAX_BYTES = 64 << 10, CONTEXT_DEPTH_MAX = 16, ANSWER_MAX = 1 << 16 };
+enum {
+	CONTEXT_MAX_BYTES = 64 << 10,
+	CONTEXT_DEPTH_MAX = 16,
+	CONTEXT_HEADERS_MAX = 64,
+	ANSWER_MAX = 4 << 20
+};
 
 struct ofrep {
 	struct mouth *m;
@@ -95,6 +103,31 @@ static bool read_tenant(struct ofrep *o, const json_t *context) {
 	return e == ERR_OK;
 }
 
+/* Of the request that it is about. False: answered. */
+static bool read_headers(struct ofrep *o, const json_t *object) {
+	struct arena *a = http_exchange_arena(o->m->x);
+	size_t count = json_object_size(object), n = 0;
+	const char *name;
+	json_t *value;
+	struct decide_header *all = arena_alloc(a, count * sizeof(*all));
+	bool good = json_is_object(object) && count <= CONTEXT_HEADERS_MAX && (all || !count);
+	json_object_foreach((json_t *)object, name, value) {
+		struct slice lower = arena_copy(a, slice_str(name));
+		good = good && json_is_string(value) && lower.ptr;
+		if (!good) break;
+		for (size_t i = 0; i < lower.len; i++) {
+			uint8_t *c = (uint8_t *)lower.ptr + i;
+			if (*c >= 'A' && *c <= 'Z') *c |= 0x20;
+		}
+		all[n++] = (struct decide_header){
+			lower, slice_of(json_string_value(value), json_string_length(value))};
+	}
+	if (!good) fail(o, 400, "INVALID_CONTEXT", "`headers` is no object of at most 64 texts");
+	o->m->ask.headers = all;
+	o->m->ask.header_count = (int)n;
+	return good;
+}
+
 static bool read_context(struct ofrep *o) {
 	struct mouth *m = o->m;
 	const json_t *context = context_of(o);
@@ -115,7 +148,8 @@ static bool read_context(struct ofrep *o) {
 	}
 	if (member(context, "country", &country) && client_country(country))
 		m->ask.client.country = country;
-	return true;
+	const json_t *headers = json_object_get(context, "headers");
+	return !headers || read_headers(o, headers);
 }
 
 /* --- flags -------------------------------------------------------------------------------- */
@@ -141,24 +175,25 @@ static enum err put_residency(const struct mouth *m, struct buf *out) {
 	return buf_printf(out, "\"value\":\"%s\",\"variant\":\"%s\"", name, name);
 }
 
-static const struct flag {
+/* Flags of every decision. */
+static const struct own_flag {
 	const char *key;
 	enum err (*put)(const struct mouth *m, struct buf *out);
 	bool fixed; /* of the tenant alone */
-} flags[] = {
+} own_flags[] = {
 	{"region", put_region},
 	{"fallbacks", put_fallbacks},
 	{"residency", put_residency, true},
 };
-enum { FLAG_COUNT = sizeof(flags) / sizeof(flags[0]) };
+enum { OWN_COUNT = sizeof(own_flags) / sizeof(own_flags[0]) };
 
-static const char *reason_of(const struct mouth *m, const struct flag *f) {
+static const char *reason_of(const struct mouth *m, const struct own_flag *f) {
 	return f->fixed ? "STATIC" : m->decision.bucket >= 0 ? "SPLIT" : "TARGETING_MATCH";
 }
 
 /* id: empty in bulk answers, which must be the same as long as the values are. */
-static enum err put_flag(const struct mouth *m, const struct flag *f, struct slice id,
-                         struct buf *out) {
+static enum err put_own(const struct mouth *m, const struct own_flag *f, struct slice id,
+                        struct buf *out) {
 	enum err e = buf_printf(out, "{\"key\":\"%s\",", f->key);
 	if (!e && (f->fixed || mouth_has_region(m))) {
 		e = f->put(m, out);
@@ -172,21 +207,41 @@ static enum err put_flag(const struct mouth *m, const struct flag *f, struct sli
 	return e ? e : buf_append_str(out, "}}");
 }
 
-static void answer_one(struct ofrep *o, const struct flag *f) {
+/* One of the policy; the decision does not matter to it. */
+static enum err put_named(const struct mouth *m, int flag, struct buf *out) {
+	const struct policy *p = m->edge->policy;
+	struct flag_answer a;
+	flag_evaluate(p, &m->edge->world, &m->ask, flag, &a);
+	enum err e = buf_printf(out, "{\"key\":\"%s\",", p->flags[flag].name);
+	if (!e) e = flag_json(p, flag, &a, out);
+	if (!e) e = buf_printf(out, ",\"metadata\":{\"failed\":%u", a.failed);
+	if (!e && a.rule >= 0)
+		e = buf_printf(out, ",\"line\":%d", p->flags[flag].rules[a.rule].line);
+	if (!e && a.bucket >= 0) e = buf_printf(out, ",\"bucket\":%d", a.bucket);
+	return e ? e : buf_append_str(out, "}}");
+}
+
+/* own, else the policy's. */
+static void answer_one(struct ofrep *o, const struct own_flag *own, int flag) {
 	struct buf out;
 	buf_init(&out, ANSWER_MAX);
-	if (put_flag(o->m, f, o->m->id, &out) != ERR_OK)
+	bool good = !own || own->fixed || mouth_has_region(o->m);
+	enum err e = own ? put_own(o->m, own, o->m->id, &out) : put_named(o->m, flag, &out);
+	if (e)
 		fail(o, 500, "GENERAL", "no memory for the answer");
 	else
-		mouth_json(o->m, f->fixed || mouth_has_region(o->m) ? 200 : 400, buf_slice(&out));
+		mouth_json(o->m, good ? 200 : 400, buf_slice(&out));
 	buf_done(&out);
 }
 
 static enum err put_all(const struct mouth *m, struct buf *out) {
 	enum err e = buf_append_str(out, "{\"flags\":[");
-	for (int i = 0; !e && i < FLAG_COUNT; i++) {
+	int count = OWN_COUNT + m->edge->policy->flag_count;
+	for (int i = 0; !e && i < count; i++) {
 		if (i) e = buf_append_str(out, ",");
-		if (!e) e = put_flag(m, &flags[i], slice_of(NULL, 0), out);
+		if (e) break;
+		e = i < OWN_COUNT ? put_own(m, &own_flags[i], slice_of(NULL, 0), out)
+		                  : put_named(m, i - OWN_COUNT, out);
 	}
 	return e ? e : buf_append_str(out, "]}\n");
 }
@@ -217,9 +272,9 @@ static void answer_all(struct ofrep *o) {
 	buf_done(&out);
 }
 
-static const struct flag *flag_find(struct slice key) {
-	for (int i = 0; i < FLAG_COUNT; i++)
-		if (slice_is(key, flags[i].key)) return &flags[i];
+static const struct own_flag *own_find(struct slice key) {
+	for (int i = 0; i < OWN_COUNT; i++)
+		if (slice_is(key, own_flags[i].key)) return &own_flags[i];
 	return NULL;
 }
 
@@ -228,14 +283,19 @@ void mouth_ofrep(struct mouth *m) {
 	struct slice path = m->head->path;
 	struct ofrep o = {.m = m};
 	if (path.len > skip) o.key = slice_of(path.ptr + skip, path.len - skip);
-	const struct flag *flag = flag_find(o.key);
-	if (o.key.len && !flag) {
+	const struct own_flag *own = own_find(o.key);
+	int flag = policy_find_flag(m->edge->policy, o.key);
+	if (o.key.len && !own && flag < 0) {
 		fail(&o, 404, "FLAG_NOT_FOUND",
-		     "there is no such flag: there is region, fallbacks and residency");
+		     "there is no such flag: there is region, fallbacks, residency, and those of "
+		     "the policy");
 	} else if (read_context(&o)) {
-		mouth_decide(m);
-		if (flag)
-			answer_one(&o, flag);
+		if (flag >= 0)
+			world_look(m->edge, &m->ask);
+		else
+			mouth_decide(m);
+		if (o.key.len)
+			answer_one(&o, own, flag);
 		else
 			answer_all(&o);
 	}

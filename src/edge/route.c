@@ -120,6 +120,8 @@ void route(struct request *r) {
 		return;
 	}
 	world_decide(e, &r->ask, &r->decision);
+	/* Once, where the request came first: a replay forecasts requests, not tries. */
+	if (!r->decided && !r->forwarded) tape_add(e->tape, &e->world, &r->ask, &r->decision);
 	r->decided = true;
 	metric_inc(e->verdicts[r->decision.verdict]);
 	obey_rules(r);

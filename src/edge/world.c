@@ -40,9 +40,13 @@ static void world_update(struct edge *e, int cell) {
 	if (self >= 0 && !serving) w->lag_ms[self] = age_ms(now, s.fresh_at_ns);
 }
 
-void world_decide(struct edge *e, struct decide_request *ask, struct decision *out) {
+void world_look(struct edge *e, struct decide_request *ask) {
 	world_update(e, e->policy->tenants[ask->tenant].cell);
 	arena_reset(&e->scratch);
 	ask->scratch = &e->scratch;
+}
+
+void world_decide(struct edge *e, struct decide_request *ask, struct decision *out) {
+	world_look(e, ask);
 	decide(e->policy, &e->world, ask, out);
 }

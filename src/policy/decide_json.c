@@ -3,6 +3,7 @@
 
 #include "cel/cel_net.h"
 #include "cel/cel_time.h"
+#include "policy/flags.h"
 
 #define INPUT_FIELD(name, kind, in, member, ...)                                                   \
 	{                                                                                          \
@@ -20,24 +21,29 @@ static const char *tenant_name_of(const void *policy, int i) {
 	return ((const struct policy *)policy)->tenants[i].name;
 }
 
+static const char *flag_name_of(const void *policy, int i) {
+	return ((const struct policy *)policy)->flags[i].name;
+}
+
 /* What things are called in messages, how they are found, and how they are listed. */
 struct kind {
 	const char *what;
 	int (*find)(const struct policy *p, struct slice name);
 	const char *(*name_of)(const void *policy, int i);
+	size_t count_at; /* in struct policy */
 };
-static const struct kind region_kind = {"region", policy_find_region, region_name_of};
-static const struct kind cell_kind = {"cell", policy_find_cell, cell_name_of};
-static const struct kind tenant_kind = {"tenant", policy_find_tenant, tenant_name_of};
+#define KIND(name)                                                                                 \
+	{ #name, policy_find_##name, name##_name_of, offsetof(struct policy, name##_count) }
+static const struct kind region_kind = KIND(region), cell_kind = KIND(cell),
+			 tenant_kind = KIND(tenant), flag_kind = KIND(flag);
 
 /* Only so many are gone through for a suggestion: there may be millions of tenants. */
 enum { SUGGESTED_FROM_MAX = 1000 };
 
 static enum err refuse_unknown(const struct policy *p, const struct kind *k, struct slice name,
                                struct json_mistake *m) {
-	int count = k == &region_kind ? p->region_count
-	            : k == &cell_kind ? p->cell_count
-	                              : p->tenant_count;
+	int count;
+	memcpy(&count, (const char *)p + k->count_at, sizeof count);
 	if (count > SUGGESTED_FROM_MAX) count = SUGGESTED_FROM_MAX;
 	return json_refuse_name(m, k->what, name, k->name_of, p, count);
 }
@@ -60,7 +66,7 @@ static enum err read_reference(const struct policy *p, const struct kind *k, con
 
 struct input_source {
 	struct slice tenant, region, consistency, time, ip;
-	const json_t *headers, *client;
+	const json_t *headers, *client, *flags;
 	struct decide_request *request;
 	double latitude, longitude;
 	bool write, forwarded;
@@ -84,6 +90,7 @@ static const struct json_field request_fields[] = {
 	TEXT("time", time, 64),
 	INPUT_FIELD("client", OBJECT, input_source, client),
 	TEXT("sticky", sticky, 1024),
+	INPUT_FIELD("flags", ANY, input_source, flags),
 	{NULL},
 };
 static const struct json_field client_fields[] = {
@@ -96,6 +103,7 @@ static const struct json_field client_fields[] = {
 
 void decide_input_init(struct decide_input *in, int tenant, int here) {
 	in->request = (struct decide_request){.tenant = tenant, .here = here};
+	in->flag_count = 0;
 }
 
 /* Under `key`, which is wrong. */
@@ -152,6 +160,24 @@ static enum err read_client(const json_t *object, struct input_source *s, struct
 	return ERR_OK;
 }
 
+static enum err read_flags(const struct policy *p, const json_t *list, struct decide_input *in,
+                           struct json_mistake *m) {
+	size_t i;
+	const json_t *name;
+	if (!json_is_array(list) || json_array_size(list) > INPUT_FLAGS_MAX)
+		return json_refuse(m, "`flags`: expected a list of at most %d names of flags",
+		                   INPUT_FLAGS_MAX);
+	json_array_foreach(list, i, name) {
+		struct slice text = slice_of(json_string_value(name), json_string_length(name));
+		if (!text.ptr) text = slice_of("", 0);
+		int flag = -1;
+		enum err e = read_reference(p, &flag_kind, "flags", text, &flag, m);
+		if (e) return e;
+		in->flags[in->flag_count++] = flag;
+	}
+	return ERR_OK;
+}
+
 static enum err read_time(struct slice text, uint64_t *ms, struct json_mistake *m) {
 	struct cel_value t = cel_timestamp_parse(text);
 	if (t.kind != CEL_TIMESTAMP || t.i < 0)
@@ -192,6 +218,7 @@ enum err decide_input_read(const struct policy *p, const json_t *object, struct 
 	if (!e && s.time.ptr) e = read_time(s.time, &r->time_ms, m);
 	if (!e && s.headers) e = read_headers(s.headers, in, m);
 	if (!e && s.client) e = read_client(s.client, &s, in, m);
+	if (!e && s.flags) e = read_flags(p, s.flags, in, m);
 	if (e) return e;
 	r->write = s.write;
 	r->forwarded = s.forwarded;

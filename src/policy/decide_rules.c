@@ -1,29 +1,19 @@
 /* The rules' part of a decision: which match, and what follows. Candidates come from the index in
- * the order of the file. A condition that fails counts as no match; a deny that fails denies. */
+ * the order of the file. A condition that fails counts as no match; a deny that fails denies, unless it
+ * skips what is not known. */
 #include <limits.h>
 
 #include "policy/decide_plan.h"
-#include "policy/load.h"
+#include "policy/rule_frame.h"
 #include "policy/rule_index.h"
 
 struct run {
 	struct plan *plan;
-	struct rule_inputs *inputs;
-	struct cel_frame frame;
-	uint64_t evaluated; /* variables */
-	int errors;         /* told */
-	unsigned set;       /* effects that earlier rules have decided */
+	struct rule_frame frame;
+	int errors;   /* told */
+	unsigned set; /* effects that earlier rules have decided */
 	const struct rule_gate *gates;
 };
-
-static void evaluate_variables(struct run *run, uint64_t wanted) {
-	const struct rule_variable *v = run->plan->policy->private->variables;
-	for (uint64_t left = wanted & ~run->evaluated; left; left &= left - 1) {
-		int i = __builtin_ctzll(left);
-		cel_eval(v[i].program, &run->frame, &run->inputs->slots[SLOT_COUNT + i]);
-	}
-	run->evaluated |= wanted;
-}
 
 static void narrow(struct plan *p, const struct policy_rule *r, region_set to, enum reason reason) {
 	because_each(p->out, reason, p->allowed & ~to, rule_number(p, r));
@@ -57,19 +47,20 @@ static unsigned apply(struct plan *p, const struct policy_rule *r, unsigned set)
 	return effects & ~(unsigned)(RULE_ALLOW | RULE_EXCLUDE);
 }
 
-static bool failed(struct run *run, int rule) {
+static bool failed(struct run *run, int rule, enum cel_fault fault) {
+	const struct rule_gate *g = &run->gates[rule];
 	struct decision *d = run->plan->out;
 	d->rules_failed++;
 	if (run->errors++ < DECISION_ERRORS_MAX) because(d, REASON_RULE_ERROR, -1, (uint32_t)rule);
-	return run->gates[rule].effects & RULE_DENY;
+	return rule_denies_failed(g->effects, g->skips_unknown, fault);
 }
 
 static inline bool matches(struct run *run, int rule) {
 	const struct rule_gate *g = &run->gates[rule];
 	if (!g->when) return true;
-	if (g->variables & ~run->evaluated) evaluate_variables(run, g->variables);
-	int answer = cel_test(g->when, &run->frame, NULL);
-	return answer >= 0 ? answer : failed(run, rule);
+	enum cel_fault fault;
+	int answer = rule_test(&run->frame, g->when, g->variables, &fault);
+	return answer >= 0 ? answer : failed(run, rule, fault);
 }
 
 /* Whether it ends the rules. */
@@ -102,13 +93,11 @@ void plan_rules(struct plan *p) {
 	const struct policy_private *own = p->policy->private;
 	if (!p->policy->rule_count) return;
 	struct rule_inputs inputs;
-	rule_inputs_fill(&inputs, p->policy, p->world, p->request, own->slots_used,
-	                 own->variable_count);
+	struct run run = {
+		.plan = p,
+		.gates = own->gates,
+		.frame = rule_frame(&inputs, p->policy, p->world, p->request, own->slots_used)};
 	uint64_t candidates[RULE_WORDS_MAX];
 	rule_index_candidates(own->index, &inputs, candidates);
-	struct run run = {.plan = p,
-	                  .inputs = &inputs,
-	                  .gates = own->gates,
-	                  .frame = {.slots = inputs.slots, .arena = p->request->scratch}};
 	run_rules(&run, candidates, (p->policy->rule_count + 63) / 64);
 }

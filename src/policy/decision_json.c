@@ -1,5 +1,6 @@
 /* Decisions to JSON, written by hand: they are asked for in great numbers. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "policy/decide_json.h"
@@ -147,5 +148,51 @@ enum err decision_json(const struct policy *p, const struct decision *d, bool to
 	raw(&w, "}");
 	buf_done(&said);
 	if (w.err) buf_truncate(out, before);
+	return w.err;
+}
+
+/* --- flags ---------------------------------------------------------------------------------- */
+
+/* The shortest that is read as the same. */
+static void number(struct writer *w, double value) {
+	char text[32];
+	snprintf(text, sizeof text, "%.15g", value);
+	if (strtod(text, NULL) == value)
+		raw(w, text);
+	else
+		rawf(w, "%.17g", value);
+}
+
+static void flag_value(struct writer *w, const struct policy_flag *f,
+                       const struct flag_variant *v) {
+	raw(w, "\"value\":");
+	switch (f->type) {
+	case FLAG_TEXT: quoted(w, slice_str(v->text)); break;
+	case FLAG_NUMBER: number(w, v->number); break;
+	case FLAG_BOOL: raw(w, v->truth ? "true" : "false"); break;
+	}
+	rawf(w, ",\"variant\":\"%s\"", v->name);
+}
+
+enum err flag_json(const struct policy *p, int flag, const struct flag_answer *a, struct buf *out) {
+	struct writer w = {.policy = p, .out = out};
+	const struct policy_flag *f = &p->flags[flag];
+	flag_value(&w, f, &f->variants[a->variant]);
+	rawf(&w, ",\"reason\":\"%s\"", flag_reason_name(a->reason));
+	return w.err;
+}
+
+enum err flags_json(const struct policy *p, const struct world *world,
+                    const struct decide_request *r, const int *flags, int count, struct buf *out) {
+	struct writer w = {.policy = p, .out = out};
+	struct flag_answer a;
+	raw(&w, "{");
+	for (int i = 0; !w.err && i < count; i++) {
+		flag_evaluate(p, world, r, flags[i], &a);
+		rawf(&w, "%s\"%s\":{", i ? "," : "", p->flags[flags[i]].name);
+		if (!w.err) w.err = flag_json(p, flags[i], &a, out);
+		raw(&w, "}");
+	}
+	raw(&w, "}");
 	return w.err;
 }

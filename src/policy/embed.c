@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "policy/ask.h"
 #include "policy/client.h"
+#include "policy/flags.h"
 
 enum { EMBED_HEADERS_MAX = 64, EMBED_TEXT_MAX = 1 << 20 };
 
@@ -26,6 +27,7 @@ const struct policy *embed_policy(const struct holdfast_policy *p) {
 
 struct listener {
 	void (*say)(void *arg, const char *mistake);
+	const void *(*zone)(void *arg, const char *name, size_t *bytes);
 	void *arg;
 };
 
@@ -40,10 +42,26 @@ static void say(void *arg, const struct policy_error *e) {
 struct holdfast_policy *holdfast_policy_load(const char *yaml, size_t bytes, const char *file,
                                              void (*on_mistake)(void *arg, const char *mistake),
                                              void *arg) {
-	struct listener listener = {on_mistake, arg};
+	return holdfast_policy_load_zoned(yaml, bytes, file, NULL, on_mistake, arg);
+}
+
+static enum err read_zone(void *arg, const char *name, struct buf *tzif) {
+	const struct listener *l = arg;
+	size_t bytes = 0;
+	const void *content = l->zone(l->arg, name, &bytes);
+	return content ? buf_append(tzif, content, bytes) : ERR_NOT_FOUND;
+}
+
+struct holdfast_policy *
+holdfast_policy_load_zoned(const char *yaml, size_t bytes, const char *file,
+                           const void *(*zone)(void *arg, const char *name, size_t *bytes),
+                           void (*on_mistake)(void *arg, const char *mistake), void *arg) {
+	struct listener listener = {on_mistake, zone, arg};
+	const struct policy_zones zones = {.read = read_zone, .arg = &listener};
 	struct holdfast_policy *p = calloc(1, sizeof *p);
 	if (!p) return NULL;
-	if (policy_load(slice_of(yaml, bytes), file, say, &listener, &p->policy) != ERR_OK) {
+	if (policy_load_zoned(slice_of(yaml, bytes), file, zone ? &zones : NULL, say, &listener,
+	                      &p->policy) != ERR_OK) {
 		free(p);
 		return NULL;
 	}
@@ -110,33 +128,71 @@ static void write_out(const struct policy *p, const struct decision *d,
 	out->deadline_ms = d->deadline_ms;
 }
 
+/* What a request's texts are read into. */
+struct embed_ask {
+	struct decide_request ask;
+	struct decide_header headers[EMBED_HEADERS_MAX];
+	struct cel_net ip;
+};
+
+static enum holdfast_error read_request(const struct policy *p, struct holdfast_world *w,
+                                        const struct holdfast_request *r, struct embed_ask *in) {
+	struct decide_request *ask = &in->ask;
+	*ask = (struct decide_request){.tenant = policy_find_tenant(p, slice_str(r->tenant)),
+	                               .here = policy_find_region(p, slice_str(r->here)),
+	                               .headers = in->headers};
+	if (ask->tenant < 0) return HOLDFAST_UNKNOWN_TENANT;
+	if (ask->here < 0) return HOLDFAST_UNKNOWN_REGION;
+	if (r->header_count < 0 || r->header_count > EMBED_HEADERS_MAX) return HOLDFAST_BAD_REQUEST;
+	enum holdfast_error e = read_consistency(p, r, ask);
+	if (e) return e;
+	if (r->client_ip) {
+		if (!client_address(slice_str(r->client_ip), &in->ip)) return HOLDFAST_BAD_REQUEST;
+		ask->client.ip = &in->ip;
+	}
+	read_texts(r, ask);
+	arena_reset(&w->scratch);
+	ask->scratch = &w->scratch;
+	for (int i = 0; i < r->header_count; i++)
+		in->headers[ask->header_count++] = (struct decide_header){
+			slice_str(r->headers[i].name), slice_str(r->headers[i].value)};
+	return HOLDFAST_OK;
+}
+
 enum holdfast_error holdfast_decide(const struct holdfast_policy *policy, struct holdfast_world *w,
                                     const struct holdfast_request *r,
                                     struct holdfast_decision *out) {
 	const struct policy *p = policy->policy;
-	struct decide_header headers[EMBED_HEADERS_MAX];
-	struct cel_net ip;
-	struct decide_request ask = {.tenant = policy_find_tenant(p, slice_str(r->tenant)),
-	                             .here = policy_find_region(p, slice_str(r->here)),
-	                             .headers = headers};
-	if (ask.tenant < 0) return HOLDFAST_UNKNOWN_TENANT;
-	if (ask.here < 0) return HOLDFAST_UNKNOWN_REGION;
-	if (r->header_count < 0 || r->header_count > EMBED_HEADERS_MAX) return HOLDFAST_BAD_REQUEST;
-	enum holdfast_error e = read_consistency(p, r, &ask);
+	struct embed_ask in;
+	enum holdfast_error e = read_request(p, w, r, &in);
 	if (e) return e;
-	if (r->client_ip) {
-		if (!client_address(slice_str(r->client_ip), &ip)) return HOLDFAST_BAD_REQUEST;
-		ask.client.ip = &ip;
-	}
-	read_texts(r, &ask);
-	arena_reset(&w->scratch);
-	ask.scratch = &w->scratch;
-	for (int i = 0; i < r->header_count; i++)
-		headers[ask.header_count++] = (struct decide_header){
-			slice_str(r->headers[i].name), slice_str(r->headers[i].value)};
 	struct decision *d = (struct decision *)(void *)out->opaque.bytes;
-	decide(p, &w->world, &ask, d);
+	decide(p, &w->world, &in.ask, d);
 	write_out(p, d, out);
+	return HOLDFAST_OK;
+}
+
+enum holdfast_error holdfast_evaluate(const struct holdfast_policy *policy,
+                                      struct holdfast_world *w, const struct holdfast_request *r,
+                                      const char *flag, struct holdfast_flag *out) {
+	static const enum holdfast_flag_type types[] = {[FLAG_TEXT] = HOLDFAST_TEXT,
+	                                                [FLAG_NUMBER] = HOLDFAST_NUMBER,
+	                                                [FLAG_BOOL] = HOLDFAST_BOOL};
+	const struct policy *p = policy->policy;
+	struct embed_ask in;
+	struct flag_answer a;
+	int index = policy_find_flag(p, slice_str(flag));
+	if (index < 0) return HOLDFAST_UNKNOWN_FLAG;
+	enum holdfast_error e = read_request(p, w, r, &in);
+	if (e) return e;
+	flag_evaluate(p, &w->world, &in.ask, index, &a);
+	const struct flag_variant *v = &p->flags[index].variants[a.variant];
+	*out = (struct holdfast_flag){.type = types[p->flags[index].type],
+	                              .text = v->text,
+	                              .number = v->number,
+	                              .truth = v->truth,
+	                              .variant = v->name,
+	                              .reason = flag_reason_name(a.reason)};
 	return HOLDFAST_OK;
 }
 

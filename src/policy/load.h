@@ -9,7 +9,7 @@
 /* Behind struct policy: its memory and what finds things in it. */
 struct policy_private {
 	struct arena arena;
-	struct map regions, residencies, cells, tenants; /* name → index + 1, as a pointer */
+	struct map regions, residencies, cells, tenants, flags; /* name → index + 1, as a pointer */
 	uint64_t seed[2];
 	/* API keys of all tenants, and an open-addressing table over them. The base map would
 	 * compare with memcmp; this one compares in constant time. */
@@ -19,7 +19,9 @@ struct policy_private {
 	uint32_t key_count, key_slot_count; /* slots: power of two, more than twice the keys */
 	/* What rules need; NULL and 0 without rules. */
 	struct cel_env *env;
+	struct cel_zones *zones; /* that conditions name */
 	uint64_t slots_used; /* bit per enum rule_slot, by any rule or variable */
+	uint64_t flag_slots_used; /* by flags, besides */
 	struct cel_value (*tenant_texts)[5]; /* id, tier, country, residency, cell */
 	struct rule_variable *variables;
 	int variable_count;
@@ -46,14 +48,17 @@ struct rule_gate {
 	const struct cel_program *when; /* NULL: always */
 	uint64_t variables;
 	unsigned effects;
+	bool skips_unknown;
 };
 
 struct load {
 	struct doc doc;
 	struct policy *policy;
 	struct policy_private *own;
+	const struct policy_zones *zones; /* NULL: none can be had */
 	/* Sections; NULL: absent. */
-	const struct doc_node *regions, *residencies, *cells, *tenants, *variables, *rules, *signals;
+	const struct doc_node *regions, *residencies, *cells, *tenants, *variables, *rules, *signals,
+		*flags;
 };
 
 /* Zeroed, in the policy's memory; NULL, and noted in the doc, without memory. */
@@ -81,6 +86,9 @@ void load_tenant_section(struct load *l);
 void load_preferences(struct load *l, const struct doc_node *map, struct policy_tenant *t,
                       bool placed);
 void load_rule_section(struct load *l); /* with variables; needs all of the above */
+void load_flag_section(struct load *l); /* after the rules */
+/* Of struct cel_options; arg: the load. */
+const char *load_zone_named(void *arg, struct slice name);
 /* A value such as "bounded=500ms"; noted when it is none. */
 bool load_consistency(struct load *l, const struct doc_node *n, enum consistency *out,
                       uint64_t *bounded_ms);

@@ -6,9 +6,13 @@
 
 enum { VARIABLE_PREFIX_BYTES = sizeof "variables." - 1 };
 
-static const struct cel_options bool_options = {.expected = &cel_type_bool,
-                                                .cost_max = RULE_COST_MAX};
-static const struct cel_options any_options = {.cost_max = RULE_COST_MAX};
+/* expected: NULL: anything. */
+static struct cel_options options_for(struct load *l, const struct cel_type *expected) {
+	return (struct cel_options){.expected = expected,
+	                            .cost_max = RULE_COST_MAX,
+	                            .zone = load_zone_named,
+	                            .zone_arg = l};
+}
 
 /* --- conditions -------------------------------------------------------------------------------- */
 
@@ -20,10 +24,11 @@ static void condition_error(struct load *l, const struct doc_node *n, const stru
 }
 
 static struct cel_program *compile(struct load *l, const struct doc_node *n,
-                                   const struct cel_options *options) {
+                                   const struct cel_type *expected) {
+	struct cel_options options = options_for(l, expected);
 	struct cel_issues issues = {0};
 	struct cel_program *program = NULL;
-	enum err err = cel_compile(l->own->env, n->text, options, &issues, &program);
+	enum err err = cel_compile(l->own->env, n->text, &options, &issues, &program);
 	for (int i = 0; i < issues.count; i++) condition_error(l, n, &issues.items[i]);
 	if (err == ERR_NO_MEMORY) l->doc.no_memory = true;
 	if (err && err != ERR_NO_MEMORY && !issues.count)
@@ -56,13 +61,22 @@ static uint64_t variables_read(const struct policy_private *own, const struct ce
 	return reads;
 }
 
-static void note_slots(struct policy_private *own, const struct cel_program *p) {
+static void note_slots(uint64_t *used, const struct cel_program *p) {
 	for (int i = 0; i < SLOT_COUNT; i++)
-		if (cel_program_uses(p, i)) own->slots_used |= (uint64_t)1 << i;
+		if (cel_program_uses(p, i)) *used |= (uint64_t)1 << i;
+}
+
+struct cel_program *load_flag_expression(struct load *l, const struct doc_node *n,
+                                         const struct cel_type *type, uint64_t *variables) {
+	struct cel_program *p = compile(l, n, type);
+	if (!p) return NULL;
+	*variables |= variables_read(l->own, p);
+	note_slots(&l->own->flag_slots_used, p);
+	return p;
 }
 
 bool load_condition_valid(struct load *l, const struct doc_node *when) {
-	struct cel_program *p = compile(l, when, &bool_options);
+	struct cel_program *p = compile(l, when, &cel_type_bool);
 	cel_program_free(p);
 	return p;
 }
@@ -73,8 +87,9 @@ void load_when(struct load *l, const struct doc_node *n, const struct doc_node *
 	if (when && !load_condition_valid(l, when)) return;
 	struct slice text = join(l, s, when ? when->text : (struct slice){0});
 	if (!text.len) return;
+	struct cel_options options = options_for(l, &cel_type_bool);
 	struct cel_issues issues = {0};
-	enum err err = cel_compile(l->own->env, text, &bool_options, &issues, &r->when);
+	enum err err = cel_compile(l->own->env, text, &options, &issues, &r->when);
 	if (err == ERR_NO_MEMORY) l->doc.no_memory = true;
 	if (err) {
 		doc_error(&l->doc, when ? when : n,
@@ -85,7 +100,7 @@ void load_when(struct load *l, const struct doc_node *n, const struct doc_node *
 	r->when_text = doc_keep(&l->doc, text);
 	r->cost_max = cel_program_cost_max(r->when);
 	r->variables = variables_read(l->own, r->when);
-	note_slots(l->own, r->when);
+	note_slots(&l->own->slots_used, r->when);
 }
 
 /* --- variables --------------------------------------------------------------------------------- */
@@ -94,7 +109,7 @@ static void load_variable(struct load *l, const struct doc_node *n, struct rule_
 	static const struct field scalar = {.type = FIELD_SCALAR, .expected = "an expression"};
 	const struct doc_node *text = NULL;
 	if (!doc_read_value(&l->doc, n, &scalar, &text)) return;
-	struct cel_program *p = compile(l, text, &any_options);
+	struct cel_program *p = compile(l, text, NULL);
 	if (!p) return;
 	char name[VARIABLE_PREFIX_BYTES + POLICY_NAME_MAX + 2];
 	int len = snprintf(name, sizeof name, "variables." SLICE_FMT, SLICE_ARG(n->key));
@@ -113,7 +128,7 @@ static void load_variable(struct load *l, const struct doc_node *n, struct rule_
 	*v = (struct rule_variable){.name = doc_keep(&l->doc, n->key), .program = p};
 	uint64_t bit = (uint64_t)1 << l->own->variable_count;
 	v->reads = variables_read(l->own, p) | bit;
-	note_slots(l->own, p);
+	note_slots(&l->own->slots_used, p);
 	l->own->variable_count++;
 }
 

@@ -40,9 +40,11 @@ static void refuse(struct reach *x, int rule, int tenant, region_set copies) {
 static region_set leaves(const struct reach *x, const struct policy_rule *r, region_set left,
                          bool *pinned, bool *ended) {
 	const struct cel_frame frame = {.slots = x->in.slots};
-	int answer = r->when ? cel_test(r->when, &frame, NULL) : 1;
+	enum cel_fault fault = CEL_FAULT_NONE;
+	int answer = r->when ? cel_test(r->when, &frame, &fault) : 1;
 	bool deny = r->effects & RULE_DENY;
-	*ended = deny && answer != 0;
+	*ended = answer < 0 ? rule_denies_failed(r->effects, r->skips_unknown, fault)
+	                    : deny && answer;
 	if (answer != 1 || deny) return left;
 	if (r->effects & RULE_PIN && !*pinned && r->pin >= 0) {
 		*pinned = true;

@@ -6,12 +6,15 @@
 #define RULE_FIELD(word, kind, member, ...)                                                        \
 	{ .key = word, .type = kind, .offset = offsetof(struct rule_source, member), __VA_ARGS__ }
 
+static const char *const unknown_words[] = {
+	[RULE_UNKNOWN_DENY] = "deny", [RULE_UNKNOWN_SKIP] = "skip", NULL};
 static const struct field rule_fields[] = {
 	RULE_FIELD("name", FIELD_NAME, name, .required = true,
                    .expected = "a name, such as eu-only"),
 	RULE_FIELD("when", FIELD_SCALAR, when, .expected = "a condition"),
 	RULE_FIELD("rules", FIELD_SEQUENCE, rules, .expected = "a list of rules"),
 	RULE_FIELD("deny", FIELD_ANY, deny),
+	RULE_FIELD("unknown", FIELD_CHOICE, unknown, .choices = unknown_words),
 	RULE_FIELD("allow", FIELD_SEQUENCE, allow, .expected = "a list of regions"),
 	RULE_FIELD("exclude", FIELD_SEQUENCE, exclude, .expected = "a list of regions"),
 	RULE_FIELD("prefer", FIELD_SEQUENCE, prefer, .expected = "a list"),
@@ -60,7 +63,7 @@ static void load_group(struct load *l, const struct doc_node *n, const struct ru
 static void load_rule(struct load *l, const struct doc_node *n, const struct rule_scope *s,
                       struct map *names, struct policy_rule *rules) {
 	static const struct field entry = {.type = FIELD_MAPPING};
-	struct rule_source source = {.name = ""};
+	struct rule_source source = {.name = "", .unknown = RULE_UNKNOWN_UNSAID};
 	int noted = l->doc.mistakes.count;
 	const struct doc_node *map = NULL;
 	if (!doc_read_value(&l->doc, n, &entry, &map)) return;
@@ -75,6 +78,11 @@ static void load_rule(struct load *l, const struct doc_node *n, const struct rul
 	else if (r.name[0] && map_put(names, slice_str(r.name), (void *)r.name))
 		l->doc.no_memory = true;
 	load_effects(l, &source, &r);
+	r.skips_unknown = source.unknown == RULE_UNKNOWN_SKIP;
+	if (source.unknown != RULE_UNKNOWN_UNSAID && !(r.effects & RULE_DENY))
+		doc_error(&l->doc, n,
+		          "unknown without deny; expected it in a rule that denies: in others "
+		          "what is not known never matches");
 	if (source.rules && r.effects)
 		doc_error(&l->doc, n, "a group has effects; expected them in its rules");
 	if (source.rules) return load_group(l, n, &source, s, names, rules);
@@ -119,16 +127,19 @@ static void keep_gates(struct load *l) {
 	own->gates = load_alloc(l, (size_t)l->policy->rule_count + 1, sizeof *own->gates);
 	for (int i = 0; own->gates && i < l->policy->rule_count; i++) {
 		const struct policy_rule *r = &l->policy->rules[i];
-		own->gates[i] = (struct rule_gate){r->when, r->variables, r->effects};
+		own->gates[i] =
+			(struct rule_gate){r->when, r->variables, r->effects, r->skips_unknown};
 	}
 }
 
 void load_rule_section(struct load *l) {
-	if (!l->rules && !l->variables) return;
+	if (!l->rules && !l->variables && !l->flags) return;
 	l->own->env = rule_env_new();
-	if (!l->own->env) l->doc.no_memory = true;
+	l->own->zones = cel_zones_new();
+	if (!l->own->env || !l->own->zones) l->doc.no_memory = true;
 	keep_tenant_texts(l);
 	if (l->doc.no_memory) return;
+	cel_env_zones(l->own->env, l->own->zones);
 	load_variables(l);
 	uint32_t count = l->rules ? rules_counted(l->rules, 0) : 0;
 	if (count > RULES_MAX) {

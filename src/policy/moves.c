@@ -20,6 +20,28 @@ void moves_init(struct moves *m, const struct slice *old_regions, int old_count,
 	m->unknown = place_named(m, SLICE_LIT("(unknown)"));
 }
 
+enum err moves_add_region(struct moves *m, struct slice name, int *place) {
+	int at = *place = m->hold;
+	for (int i = 0; i < at; i++)
+		if (slice_eq(m->names[i], name)) *place = i;
+	if (*place < at) return ERR_OK;
+	if (m->count == MOVES_PLACES_MAX) return ERR_TOO_MANY;
+	size_t moved = (size_t)(m->count - at);
+	memmove(&m->names[at + 1], &m->names[at], moved * sizeof *m->names);
+	m->names[at] = name;
+	for (int i = 0; i < m->count; i++) {
+		memmove(&m->counts[i][at + 1], &m->counts[i][at], moved * sizeof **m->counts);
+		m->counts[i][at] = 0;
+	}
+	memmove(m->counts[at + 1], m->counts[at], moved * sizeof *m->counts);
+	memset(m->counts[at], 0, sizeof *m->counts);
+	m->count++;
+	m->hold++;
+	m->refuse++;
+	m->unknown++;
+	return ERR_OK;
+}
+
 int moves_place(const struct moves *m, const int *places, enum verdict verdict, int region) {
 	if (verdict == VERDICT_HOLD) return m->hold;
 	if (verdict == VERDICT_REFUSE || region < 0) return m->refuse;

@@ -15,6 +15,9 @@ struct moves {
 /* Names are borrowed. */
 void moves_init(struct moves *m, const struct slice *old_regions, int old_count,
                 const struct policy *new_policy);
+/* The place of a region that came later, before the three that are none. The name is borrowed.
+ * ERR_TOO_MANY. Places that are known already stay but for those three. */
+MUST enum err moves_add_region(struct moves *m, struct slice name, int *place);
 /* region: of the old or the new ones, as `places` is. */
 int moves_place(const struct moves *m, const int *places, enum verdict verdict, int region);
 uint64_t moves_total(const struct moves *m);

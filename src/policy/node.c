@@ -89,11 +89,34 @@ static const struct field storage_fields[] = {
 static const struct field dns_fields[] = {
 	{.key = "admin_state",
          .type = FIELD_TEXT,
-         .offset = AT(config.dns_state),
-         .required = true,
+         .offset = AT(config.dns.admin_state),
          .min = 1,
          .max = PATH_MAX_BYTES,
          .expected = "the path of gdnsd's admin_state file"},
+	{.key = "extfile",
+         .type = FIELD_TEXT,
+         .offset = AT(config.dns.extfile),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = "the path of a file of gdnsd's plugin extfile"},
+	{.key = "addresses",
+         .type = FIELD_MAPPING,
+         .offset = AT(mouths.dns_addresses),
+         .expected = "regions and lists of addresses, such as {us-east: [192.0.2.1]}"},
+	{NULL},
+};
+static const struct field recording_fields[] = {
+	PATH("dir", recording.dir, "the directory of this node's recordings"),
+	{.key = "share",
+         .type = FIELD_SCALAR,
+         .offset = AT(mouths.recording_share),
+         .expected = "a share from 0.000001 to 1, such as 0.01"},
+	SIZE("max_bytes", recording.bytes_max, 4 * MIB, 1024 * GIB),
+	SIZE("max_file_bytes", recording.file_bytes_max, 4 * MIB, GIB),
+	{.key = "headers",
+         .type = FIELD_SEQUENCE,
+         .offset = AT(mouths.recording_headers),
+         .expected = "a list of names of headers, such as [x-plan]"},
 	{NULL},
 };
 #define DATA_EXPECTED "the directory of this node's data"
@@ -148,6 +171,7 @@ static const struct field node_fields[] = {
          .offset = AT(mouths.agent_check),
          .expected = "HOST:PORT of the first region, such as \"127.0.0.1:7501\""},
 	GROUP("dns", dns_fields),
+	GROUP("recording", recording_fields),
 	{NULL},
 };
 
@@ -170,7 +194,9 @@ static void node_defaults(struct node_source *s) {
 	c->min_free_bytes = 64 * MIB;
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
-	c->country_header = c->dns_state = c->coordination = "";
+	c->country_header = c->dns.admin_state = c->dns.extfile = c->coordination = "";
+	c->recording = (struct node_recording){
+		.dir = "", .one_of = 1, .bytes_max = GIB, .file_bytes_max = 64 * MIB};
 	c->etcd = (struct node_etcd){.prefix = "",
 	                             .ca = "",
 	                             .cert = "",
@@ -339,6 +365,7 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 	if (s->regions) load_node_regions(d, s, own);
 	load_coordination(d, s);
 	node_mouths_read(d, &s->mouths, &s->config);
+	node_dns_read(d, &s->mouths, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
 	if (s->room)
 		node_witness_read(d, s->witness, s->role, s->region, s->room, &s->config);

@@ -25,12 +25,17 @@
  *   country_header: cf-ipcountry
  *   decision_keys: ["sha256:…"]  # of proxies: may ask for a decision about any tenant
  *   agent_check: "127.0.0.1:7501" # HAProxy's agent-check, region i at port + i
- *   dns: {admin_state: /etc/gdnsd/admin_state} # of gdnsd: written at each change
+ *   dns: {admin_state: /var/lib/gdnsd/admin_state, # of gdnsd: written at each change
+ *         extfile: /var/lib/gdnsd/extfile/holdfast,
+ *         addresses: {us-east: [192.0.2.1]}}       # in the extfile: of services by region
+ *   recording: {dir: recordings, share: 0.01, max_bytes: 1GiB, max_file_bytes: 64MiB,
+ *               headers: [x-plan]} # decisions, for `policy replay`; without it: none
  */
 #pragma once
 #include "policy/policy.h"
 
-enum { NODE_PROXIES_MAX = 64, NODE_DECISION_KEYS_MAX = 16, NODE_ENDPOINTS_MAX = 9 };
+enum { NODE_PROXIES_MAX = 64, NODE_DECISION_KEYS_MAX = 16, NODE_ENDPOINTS_MAX = 9,
+       NODE_RECORDED_HEADERS_MAX = 16, NODE_DNS_ADDRESSES_MAX = 1024 };
 struct cel_net;
 
 struct node_address {
@@ -40,6 +45,23 @@ struct node_address {
 struct node_region {
 	const char *name;
 	struct node_address http, admin, replication;
+};
+/* Decisions on disk; docs/policy-as-code.md says what is in them. */
+struct node_recording {
+	const char *dir;  /* "": nothing is recorded */
+	uint32_t one_of;  /* requests: 1 / share */
+	uint64_t bytes_max, file_bytes_max;
+	const struct slice *headers; /* names that are kept */
+	int header_count;
+};
+/* What gdnsd is told; "": no such file. */
+struct node_dns {
+	const char *admin_state, *extfile;
+	const struct node_dns_address {
+		const char *address; /* or a name */
+		int region;
+	} *addresses;
+	int address_count;
 };
 /* Texts that are not given are "". */
 struct node_etcd {
@@ -69,7 +91,8 @@ struct node_config {
 	const uint8_t (*decision_keys)[32];
 	int decision_key_count;
 	struct node_address agent_check; /* of the first region; port 0: none */
-	const char *dns_state;           /* "": none */
+	struct node_dns dns;
+	struct node_recording recording;
 	struct node_private *private;
 };
 MUST enum err node_config_load(struct slice yaml, const char *file,

@@ -1,7 +1,10 @@
 /* Keys of holdfast.yaml that say which proxies to believe, who may ask for decisions, and
- * where else they are told. */
+ * where else they are told and written. */
+#include <math.h>
+
 #include "cel/cel_net.h"
 #include "policy/key.h"
+#include "policy/load.h"
 #include "policy/node_private.h"
 
 bool node_header_valid(struct slice name) {
@@ -62,8 +65,34 @@ static void read_agent_check(struct doc *d, const struct doc_node *n, struct nod
 		          c->region_count, c->agent_check.port);
 }
 
+static void read_share(struct doc *d, const struct doc_node *n, struct node_config *c) {
+	double share;
+	if (load_number(n->text, 0.000001, 1, &share))
+		c->recording.one_of = (uint32_t)lround(1 / share);
+	else
+		doc_error(d, n, "found %s; expected a share from 0.000001 to 1, such as 0.01",
+		          doc_found(n).text);
+}
+
+static void read_headers(struct doc *d, const struct doc_node *list, struct node_config *c) {
+	struct slice *names = list_room(d, list, NODE_RECORDED_HEADERS_MAX, sizeof *names);
+	if (!names) return;
+	c->recording.headers = names;
+	for (const struct doc_node *n = list->first; n; n = n->next) {
+		if (n->kind == DOC_SCALAR && node_header_valid(n->text))
+			names[c->recording.header_count++] = slice_str(doc_keep(d, n->text));
+		else
+			doc_error(d, n,
+			          "found %s; expected the name of a header in lower case, such as "
+			          "x-plan",
+			          doc_found(n).text);
+	}
+}
+
 void node_mouths_read(struct doc *d, const struct node_mouths_source *s, struct node_config *c) {
 	if (s->trusted_proxies) read_proxies(d, s->trusted_proxies, c);
 	if (s->decision_keys) read_keys(d, s->decision_keys, c);
 	if (s->agent_check) read_agent_check(d, s->agent_check, c);
+	if (s->recording_share) read_share(d, s->recording_share, c);
+	if (s->recording_headers) read_headers(d, s->recording_headers, c);
 }

@@ -13,7 +13,7 @@ struct node_private {
 	struct node_position section, *regions; /* keys */
 };
 
-/* --- node.c, node_etcd.c, node_mouths.c, node_witness.c: reading ------------------------------------------------------- */
+/* --- node.c, node_dns.c, node_etcd.c, node_mouths.c, node_witness.c: reading ------------------------------------------------------- */
 
 /* "127.0.0.1:7101", "[::1]:7101"; noted when it is none. */
 void node_address_read(struct doc *d, const struct doc_node *n, struct node_address *out);
@@ -25,9 +25,13 @@ void node_witness_read(struct doc *d, const struct doc_node *section, int role,
                        struct node_config *c);
 /* coordination.etcd; c has its cluster and lease already. */
 void node_etcd_read(struct doc *d, const struct doc_node *section, struct node_config *c);
-/* What a node believes of proxies and tells them: further keys of the file. */
+/* What a node believes of proxies, and tells and writes of decisions: further keys of the file. */
 struct node_mouths_source {
 	const struct doc_node *trusted_proxies, *decision_keys, *agent_check;
+	const struct doc_node *recording_share, *recording_headers;
+	const struct doc_node *dns_addresses;
 };
 void node_mouths_read(struct doc *d, const struct node_mouths_source *s, struct node_config *c);
+/* After the regions. */
+void node_dns_read(struct doc *d, const struct node_mouths_source *s, struct node_config *c);
 bool node_header_valid(struct slice name); /* a field name in lower case */

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/parse.h"
+#include "policy/flags.h"
 #include "policy/load.h"
 #include "policy/rule_index.h"
 
@@ -29,15 +30,26 @@ static struct policy *policy_new(struct slice yaml) {
 	map_init(&own->residencies, own->seed);
 	map_init(&own->cells, own->seed);
 	map_init(&own->tenants, own->seed);
+	map_init(&own->flags, own->seed);
 	return p;
 }
 
 /* The arena holds the rest of them. */
+static void flags_free(struct policy *p) {
+	for (int i = 0; i < p->flag_count; i++) {
+		for (int r = 0; r < p->flags[i].rule_count; r++) {
+			cel_program_free(p->flags[i].rules[r].when);
+			cel_program_free(p->flags[i].rules[r].by);
+		}
+	}
+}
+
 static void rules_free(struct policy *p) {
 	struct policy_private *own = p->private;
 	for (int i = 0; i < p->rule_count; i++) cel_program_free(p->rules[i].when);
 	for (int i = 0; i < own->variable_count; i++) cel_program_free(own->variables[i].program);
 	cel_env_free(own->env);
+	cel_zones_free(own->zones);
 }
 
 void policy_free(struct policy *p) {
@@ -47,6 +59,8 @@ void policy_free(struct policy *p) {
 	map_done(&own->residencies);
 	map_done(&own->cells);
 	map_done(&own->tenants);
+	map_done(&own->flags);
+	flags_free(p);
 	rules_free(p);
 	arena_done(&own->arena);
 	free(own);
@@ -70,6 +84,7 @@ static const struct field policy_fields[] = {
          .type = FIELD_SEQUENCE,
          .offset = offsetof(struct load, rules),
          .expected = "a list of rules"},
+	SECTION("flags", flags, false),
 	{NULL},
 };
 
@@ -97,11 +112,18 @@ static void load_sections(struct load *l) {
 	load_signal_section(l);
 	load_distances(l);
 	load_rule_section(l);
+	load_flag_section(l);
 }
 
 enum err policy_load(struct slice yaml, const char *file,
                      void (*report)(void *arg, const struct policy_error *e), void *arg,
                      struct policy **out) {
+	return policy_load_zoned(yaml, file, NULL, report, arg, out);
+}
+
+enum err policy_load_zoned(struct slice yaml, const char *file, const struct policy_zones *zones,
+                           void (*report)(void *arg, const struct policy_error *e), void *arg,
+                           struct policy **out) {
 	*out = NULL;
 	struct load *l = calloc(1, sizeof *l);
 	struct policy *p = l ? policy_new(yaml) : NULL;
@@ -111,6 +133,7 @@ enum err policy_load(struct slice yaml, const char *file,
 	}
 	l->policy = p;
 	l->own = p->private;
+	l->zones = zones;
 	doc_init(&l->doc, file, &l->own->arena, l->own->seed);
 	enum err parsed = doc_parse(&l->doc, yaml);
 	if (!parsed) load_sections(l);
@@ -168,6 +191,10 @@ int policy_find_cell(const struct policy *p, struct slice name) {
 
 int policy_find_tenant(const struct policy *p, struct slice name) {
 	return policy_map_find(&p->private->tenants, name);
+}
+
+int policy_find_flag(const struct policy *p, struct slice name) {
+	return policy_map_find(&p->private->flags, name);
 }
 
 uint32_t policy_key_slot(const struct policy_private *own, const uint8_t sha256[32]) {

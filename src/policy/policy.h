@@ -70,6 +70,8 @@ struct policy_signals {
 	uint32_t state_ms, breaker_ms, capacity_ms, lag_ms; /* 10 s, 30 s, 10 s, 2 s */
 };
 struct policy_rule;
+struct policy_flag;
+struct buf;
 
 struct policy {
 	const struct policy_region *regions;
@@ -82,6 +84,8 @@ struct policy {
 	int tenant_count;
 	const struct policy_rule *rules; /* in the file's order, groups flattened; see rules.h */
 	int rule_count;
+	const struct policy_flag *flags; /* see flags.h */
+	int flag_count;
 	struct policy_signals signals;
 	uint8_t hash[32]; /* SHA-256 of the source: the version people see */
 	struct policy_private *private;
@@ -99,6 +103,17 @@ struct policy_error {
 MUST enum err policy_load(struct slice yaml, const char *file,
                           void (*report)(void *arg, const struct policy_error *e), void *arg,
                           struct policy **out);
+/* The same for a policy whose conditions may name time zones: only UTC and offsets are known without. */
+struct policy_zones {
+	/* Appends the zone's TZif file (RFC 9636), such as /usr/share/zoneinfo/Europe/Paris. name: words
+	 * of letters, digits, '_', '+' and '-' with slashes between; at most CEL_ZONE_NAME_MAX bytes.
+	 * ERR_NOT_FOUND: there is none. */
+	enum err (*read)(void *arg, const char *name, struct buf *tzif);
+	void *arg;
+};
+MUST enum err policy_load_zoned(struct slice yaml, const char *file, const struct policy_zones *zones,
+                                void (*report)(void *arg, const struct policy_error *e), void *arg,
+                                struct policy **out);
 void policy_free(struct policy *p);
 
 /* "strong", "session", "eventual", "bounded=500ms" (1ms to 1d), in policy.yaml and in the
@@ -112,5 +127,6 @@ int policy_find_region(const struct policy *p, struct slice name);
 int policy_find_residency(const struct policy *p, struct slice name);
 int policy_find_cell(const struct policy *p, struct slice name);
 int policy_find_tenant(const struct policy *p, struct slice name);
+int policy_find_flag(const struct policy *p, struct slice name);
 /* The tenant whose key has this SHA-256, or -1; compared in constant time. */
 int policy_find_key(const struct policy *p, const uint8_t sha256[32]);

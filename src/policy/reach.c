@@ -63,6 +63,7 @@ static bool covers(const struct reaching *r, int j, int i) {
 	const struct policy_rule *a = &r->p->rules[j], *b = &r->p->rules[i];
 	if (r->constants[j] == 1) return true;
 	if (r->constants[j] == 0 || !a->when_text || !b->when_text) return false;
+	if (a->skips_unknown && b->effects & RULE_DENY && !b->skips_unknown) return false;
 	return a->when && b->when && strcmp(a->when_text, b->when_text) == 0;
 }
 

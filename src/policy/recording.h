@@ -9,7 +9,8 @@
  *   record  = u16 bytes of body, u8 kind, body; see enum recorded_kind
  *
  * Little-endian. Names and states come before what refers to them; a world is told as changes of the one
- * before. A torn last block (power loss) ends the recording like its end does. */
+ * before. What a crash leaves of the last block, a part of it, another content, or zeros, ends the recording
+ * as its end does, and is told. */
 #pragma once
 #include "policy/decide.h"
 
@@ -27,7 +28,8 @@ enum recorded_kind {
 	RECORDED_END,    /* no record: there is no more */
 	RECORDED_TENANT, /* a name; they count up from 0 */
 	RECORDED_CELL,   /* a name and its replicas' regions; they count up from 0 */
-	RECORDED_WORLD,  /* what follows was decided in this version of the world, or later ones */
+	RECORDED_WORLD,  /* what follows was decided in this version of the world, or later ones; states
+	                  * told after it are changes within it */
 	RECORDED_REGION, /* a region's new state */
 	RECORDED_STATE,  /* a cell's new state */
 	RECORDED_DECISION,
@@ -69,6 +71,8 @@ struct recording {
 /* Reads the header. The bytes are borrowed and must outlive the recording. ERR_FORMAT: no recording, or
  * of a newer program; ERR_CORRUPT. */
 MUST enum err recording_open(struct recording *r, struct slice bytes);
+/* Whether the bytes end, or turn to zeros, before the header does: a crash came right after the beginning. */
+bool recording_unbegun(struct slice bytes);
 /* The next record into *out; kind RECORDED_END, and ERR_OK, at the end. ERR_CORRUPT: a checksum fails or
  * a record is not as this page says; then there is no going on. */
 MUST enum err recording_next(struct recording *r, struct recorded *out);
@@ -79,10 +83,15 @@ struct recorder;
 /* For decisions under this policy, which must outlive it. One thread. NULL: no memory. */
 struct recorder *recorder_new(const struct policy *p, uint32_t sampled);
 void recorder_free(struct recorder *r);
+/* From here on a recording of its own, with header and names: for the next file. What was not taken is
+ * gone. */
+void recorder_restart(struct recorder *r);
+size_t recorder_waiting(const struct recorder *r); /* bytes of records that nobody took */
 /* What has been recorded since the last call, whole blocks, appended to `out`: write it to a file's end.
  * The first call brings the header. ERR_TOO_LARGE, ERR_NO_MEMORY: nothing is lost, call again. */
 MUST enum err recorder_take(struct recorder *r, struct buf *out);
-/* Records one decision, and the world where it differs from the last one recorded. ERR_OVERLOADED: more
- * than RECORDING_BLOCK_MAX waits to be taken, and this one is not recorded. ERR_NO_MEMORY. */
+/* Records one decision, and what differs from the world last recorded: all of it when its version does,
+ * else the regions and the tenant's cell, which is what the decision saw. ERR_OVERLOADED: more than
+ * RECORDING_BLOCK_MAX waits to be taken, and this one is not recorded. ERR_NO_MEMORY. */
 MUST enum err recorder_add(struct recorder *r, const struct world *w,
                            const struct decide_request *q, const struct decision *d);

@@ -4,6 +4,20 @@
 #include "base/parse.h"
 #include "policy/recording_format.h"
 
+static bool all_zero(struct slice s) {
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i]) return false;
+	return true;
+}
+
+bool recording_unbegun(struct slice bytes) {
+	enum { FIXED = 8 };
+	size_t known = bytes.len < 4 ? bytes.len : 4;
+	if (all_zero(bytes)) return true;
+	if (memcmp(bytes.ptr, RECORDING_MAGIC, known) != 0) return false;
+	return bytes.len < FIXED || bytes.len - FIXED < get_u16(bytes.ptr + FIXED - 2);
+}
+
 enum err recording_open(struct recording *r, struct slice bytes) {
 	struct bytes_reader in = bytes_reader(bytes);
 	*r = (struct recording){.sampled = 1};
@@ -171,20 +185,24 @@ static bool read_world(struct recording *r, struct bytes_reader *in, struct reco
 
 /* --- records and blocks ------------------------------------------------------------------------- */
 
+/* What a crash leaves at the end: a part of a block, or room that the file got and no bytes. */
+static enum err torn(struct recording *r) {
+	r->torn_bytes = r->rest.len;
+	r->rest.len = 0;
+	return ERR_OK;
+}
+
 /* Nothing more in the block: the next one. */
 static enum err next_block(struct recording *r) {
-	if (r->rest.len < RECORDING_BLOCK_HEAD) {
-		r->torn_bytes = r->rest.len;
-		return ERR_OK;
-	}
-	size_t bytes = get_u32(r->rest.ptr);
+	if (r->rest.len < RECORDING_BLOCK_HEAD || all_zero(r->rest)) return torn(r);
+	size_t bytes = get_u32(r->rest.ptr), room = r->rest.len - RECORDING_BLOCK_HEAD;
 	if (bytes == 0 || bytes > RECORDING_BLOCK_MAX) return ERR_CORRUPT;
-	if (bytes > r->rest.len - RECORDING_BLOCK_HEAD) {
-		r->torn_bytes = r->rest.len;
-		return ERR_OK;
-	}
+	if (bytes > room) return torn(r);
 	const uint8_t *records = r->rest.ptr + RECORDING_BLOCK_HEAD;
-	if (get_u32(r->rest.ptr + 4) != crc32c(0, records, bytes)) return ERR_CORRUPT;
+	if (get_u32(r->rest.ptr + 4) != crc32c(0, records, bytes)) {
+		bool last = all_zero(slice_of(records + bytes, room - bytes));
+		return last ? torn(r) : ERR_CORRUPT;
+	}
 	r->block = slice_of(records, bytes);
 	r->rest = slice_of(records + bytes, r->rest.len - RECORDING_BLOCK_HEAD - bytes);
 	return ERR_OK;

@@ -44,6 +44,19 @@ void recorder_free(struct recorder *r) {
 	free(r);
 }
 
+void recorder_restart(struct recorder *r) {
+	buf_reset(&r->records);
+	r->headed = r->world_known = false;
+	r->tenant_count = r->cell_count = 0;
+	memset(r->tenants, 0, (size_t)r->policy->tenant_count * sizeof *r->tenants);
+	memset(r->cells, 0, (size_t)r->policy->cell_count * sizeof *r->cells);
+	memset(r->regions, 0, sizeof r->regions);
+}
+
+size_t recorder_waiting(const struct recorder *r) {
+	return r->records.len;
+}
+
 /* --- one record --------------------------------------------------------------------------------- */
 
 /* A record is written into room for the longest one, then given its true length. */
@@ -141,19 +154,30 @@ static bool same_cell(const struct world_cell *a, const struct world_cell *b) {
 	       memcmp(a->lag_age_ms, b->lag_age_ms, sizeof a->lag_age_ms) == 0;
 }
 
-/* Stopped half way, it goes on at the next decision: what was told is not told again. */
-static enum err tell_world(struct recorder *r, const struct world *w) {
-	const struct policy *p = r->policy;
-	struct bytes_writer out;
-	if (r->world_known && r->version == w->version) return ERR_OK;
+static enum err tell_regions(struct recorder *r, const struct world *w) {
 	enum err e = ERR_OK;
-	while (!e && r->cell_count < (uint32_t)p->cell_count) e = tell_cell(r);
-	for (int i = 0; !e && i < p->region_count; i++)
+	for (int i = 0; !e && i < r->policy->region_count; i++)
 		if (!same_region(&r->regions[i], &w->regions[i]))
 			e = tell_region_state(r, i, &w->regions[i]);
-	/* Zero is no cell's state: all are told at first, since an epoch begins at 1. */
-	for (int i = 0; !e && i < p->cell_count; i++)
-		if (!same_cell(&r->cells[i], &w->cells[i])) e = tell_cell_state(r, i, &w->cells[i]);
+	return e;
+}
+
+/* Zero is no cell's state: all are told at first, since an epoch begins at 1. */
+static enum err tell_cell_changed(struct recorder *r, int cell, const struct world *w) {
+	if (same_cell(&r->cells[cell], &w->cells[cell])) return ERR_OK;
+	return tell_cell_state(r, cell, &w->cells[cell]);
+}
+
+/* Stopped half way, it goes on at the next decision: what was told is not told again. */
+static enum err tell_world(struct recorder *r, const struct world *w, int tenant) {
+	const struct policy *p = r->policy;
+	struct bytes_writer out;
+	enum err e = ERR_OK;
+	while (!e && r->cell_count < (uint32_t)p->cell_count) e = tell_cell(r);
+	if (!e) e = tell_regions(r, w);
+	if (r->world_known && r->version == w->version)
+		return e ? e : tell_cell_changed(r, p->tenants[tenant].cell, w);
+	for (int i = 0; !e && i < p->cell_count; i++) e = tell_cell_changed(r, i, w);
 	if (!e) e = record_begin(r, &out);
 	if (e) return e;
 	bytes_put_u64(&out, w->version);
@@ -230,7 +254,7 @@ static enum err tell_decision(struct recorder *r, const struct decide_request *q
 
 enum err recorder_add(struct recorder *r, const struct world *w, const struct decide_request *q,
                       const struct decision *d) {
-	enum err e = tell_world(r, w);
+	enum err e = tell_world(r, w, q->tenant);
 	if (!e) e = tell_tenant(r, q->tenant);
 	if (!e) e = tell_decision(r, q, d);
 	return e;

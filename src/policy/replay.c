@@ -1,4 +1,4 @@
-/* A recording decided again. */
+/* Recordings decided again. */
 #include "policy/replay.h"
 
 #include <stdlib.h>
@@ -16,10 +16,7 @@ struct replay_side {
 	struct decision decision;
 };
 
-/* What a cell's replicas were: lags are told in their order. */
-struct recorded_cell {
-	int replicas[POLICY_REPLICAS_MAX], count;
-};
+enum { NAMES_MAX_BYTES = 1 << 30 };
 
 static enum err map_add(struct names_map *m, int index) {
 	if (m->count == m->cap) {
@@ -33,14 +30,20 @@ static enum err map_add(struct names_map *m, int index) {
 	return ERR_OK;
 }
 
-static enum err side_new(const struct recording *rec, const struct policy *p,
-                         struct replay_side **out) {
+static enum err side_new(const struct policy *p, struct replay_side **out) {
 	struct replay_side *s = *out = calloc(1, sizeof *s);
 	if (!s) return ERR_NO_MEMORY;
 	s->policy = p;
-	for (int i = 0; i < POLICY_REGIONS_MAX; i++)
-		s->regions[i] = i < rec->region_count ? policy_find_region(p, rec->regions[i]) : -1;
 	return whatif_init(&s->world, p);
+}
+
+/* Another recording tells its world from the beginning. */
+static void side_begin(struct replay_side *s, const struct recording *rec) {
+	for (int i = 0; i < POLICY_REGIONS_MAX; i++)
+		s->regions[i] =
+			i < rec->region_count ? policy_find_region(s->policy, rec->regions[i]) : -1;
+	s->tenants.count = s->cells.count = 0;
+	whatif_heal(&s->world, s->policy);
 }
 
 static void side_free(struct replay_side *s) {
@@ -51,17 +54,18 @@ static void side_free(struct replay_side *s) {
 	free(s);
 }
 
-enum err replay_new(struct slice bytes, const struct policy *policy, const struct policy *old,
-                    struct replay **out) {
+enum err replay_new(const struct policy *policy, const struct policy *old, struct replay **out) {
 	struct replay *r = *out = calloc(1, sizeof *r);
 	if (!r) return ERR_NO_MEMORY;
-	enum err e = recording_open(&r->recording, bytes);
-	if (e) return e;
-	moves_init(&r->moves, r->recording.regions, r->recording.region_count, policy);
+	uint64_t seed[2];
+	memcpy(seed, policy->hash, sizeof seed);
+	map_init(&r->tenants, seed);
+	arena_init(&r->names, NAMES_MAX_BYTES);
+	moves_init(&r->moves, NULL, 0, policy);
 	r->record = calloc(1, sizeof *r->record);
 	if (!r->record) return ERR_NO_MEMORY;
-	e = side_new(&r->recording, policy, &r->fresh);
-	if (!e && old) e = side_new(&r->recording, old, &r->before);
+	enum err e = side_new(policy, &r->fresh);
+	if (!e && old) e = side_new(old, &r->before);
 	return e;
 }
 
@@ -70,7 +74,29 @@ void replay_free(struct replay *r) {
 	side_free(r->fresh);
 	side_free(r->before);
 	free(r->record);
+	peaks_done(&r->peaks);
+	map_done(&r->tenants);
+	arena_done(&r->names);
 	free(r);
+}
+
+static enum err keep(struct replay *r, struct slice text, struct slice *out) {
+	*out = arena_copy(&r->names, text);
+	return text.len && !out->ptr ? ERR_NO_MEMORY : ERR_OK;
+}
+
+enum err replay_open(struct replay *r, struct slice bytes) {
+	enum err e = recording_open(&r->recording, bytes);
+	for (int i = 0; !e && i < r->recording.region_count; i++) {
+		struct slice name;
+		e = keep(r, r->recording.regions[i], &name);
+		if (!e) e = moves_add_region(&r->moves, name, &r->moves.old_places[i]);
+	}
+	if (e) return e;
+	side_begin(r->fresh, &r->recording);
+	if (r->before) side_begin(r->before, &r->recording);
+	r->recordings++;
+	return ERR_OK;
 }
 
 size_t replay_position(const struct replay *r, size_t bytes) {
@@ -117,6 +143,16 @@ static enum err take_names(struct replay_side *s, const struct recorded *rec) {
 	}
 }
 
+/* Of all recordings together. */
+static enum err count_tenant(struct replay *r, struct slice tenant) {
+	struct slice name;
+	if (map_get(&r->tenants, tenant)) return ERR_OK;
+	enum err e = keep(r, tenant, &name);
+	if (!e) e = map_put(&r->tenants, name, r);
+	r->tenant_count += !e;
+	return e;
+}
+
 /* --- decisions ----------------------------------------------------------------------------- */
 
 static bool side_decide(struct replay_side *s, const struct recorded_decision *d) {
@@ -152,12 +188,16 @@ static int old_place(struct replay *r, const struct recorded_decision *d) {
 	return moves_place(&r->moves, places, s->decision.verdict, region);
 }
 
-static void load_add(struct replay_load *l, uint64_t time_ms) {
-	uint64_t second = time_ms / 1000;
+static enum err load_add(struct replay *r, bool after, int place, uint64_t time_ms) {
+	struct replay_load *l = after ? &r->new_load[place] : &r->old_load[place];
+	uint64_t each = r->recording.sampled, now;
+	if (place >= r->moves.hold) return ERR_OK; /* no region */
 	l->total++;
-	l->in_second = second == l->second ? l->in_second + 1 : 1;
-	l->second = second;
-	if (l->in_second > l->peak) l->peak = l->in_second;
+	l->requests += each;
+	if (!time_ms) return ERR_OK;
+	enum err e = peaks_add(&r->peaks, time_ms, 2 * place + after, each, &now);
+	if (now > l->peak) l->peak = now;
+	return e;
 }
 
 static struct replay_group *group_of(struct replay *r, const struct policy_tenant *t) {
@@ -174,28 +214,30 @@ static struct replay_group *group_of(struct replay *r, const struct policy_tenan
 	return g;
 }
 
-static void example_add(struct replay *r, const struct recorded_decision *d, int from, int to) {
+static enum err example_add(struct replay *r, const struct recorded_decision *d, int from, int to) {
 	int tenant = r->fresh->tenants.to[d->tenant];
-	if (r->example_count == REPLAY_EXAMPLES_MAX) return;
-	r->examples[r->example_count++] = (struct replay_example){
+	if (r->example_count == REPLAY_EXAMPLES_MAX) return ERR_OK;
+	struct replay_example *x = &r->examples[r->example_count++];
+	*x = (struct replay_example){
 		.tenant = tenant < 0 ? SLICE_LIT("(unknown)")
 	                             : slice_str(r->fresh->policy->tenants[tenant].name),
-		.method = d->request.method,
-		.path = d->request.path,
-		.here = d->request.here,
+		.here = r->moves.names[r->moves.old_places[d->request.here]],
 		.write = d->request.write,
-		.from = from,
-		.to = to};
+		.from = r->moves.names[from],
+		.to = r->moves.names[to]};
+	enum err e = keep(r, d->request.method, &x->method);
+	return e ? e : keep(r, d->request.path, &x->path);
 }
 
-static void count_decision(struct replay *r, const struct recorded_decision *d) {
+static enum err count_decision(struct replay *r, const struct recorded_decision *d) {
 	int from = old_place(r, d), to = new_place(r, d);
 	uint64_t time_ms = d->request.time_ms;
 	int tenant = r->fresh->tenants.to[d->tenant];
 	r->decisions++;
+	r->requests += r->recording.sampled;
 	r->moves.counts[from][to]++;
-	load_add(&r->old_load[from], time_ms);
-	load_add(&r->new_load[to], time_ms);
+	enum err e = load_add(r, false, from, time_ms);
+	if (!e) e = load_add(r, true, to, time_ms);
 	if (time_ms && (!r->first_ms || time_ms < r->first_ms)) r->first_ms = time_ms;
 	if (time_ms > r->last_ms) r->last_ms = time_ms;
 	if (tenant >= 0) {
@@ -203,22 +245,27 @@ static void count_decision(struct replay *r, const struct recorded_decision *d) 
 		g->decisions++;
 		g->moved += from != to;
 	}
-	if (from != to) example_add(r, d, from, to);
+	if (!e && from != to) e = example_add(r, d, from, to);
+	return e;
+}
+
+static enum err take_record(struct replay *r, const struct recorded *rec) {
+	enum err e = ERR_OK;
+	if (rec->kind == RECORDED_DECISION) return count_decision(r, &rec->decision);
+	if (rec->kind == RECORDED_TENANT) e = count_tenant(r, rec->name);
+	if (!e) e = take_names(r->fresh, rec);
+	if (!e && r->before) e = take_names(r->before, rec);
+	return e;
 }
 
 enum err replay_run(struct replay *r, int records, bool *done) {
+	enum err e = ERR_OK;
 	*done = false;
-	for (int i = 0; i < records; i++) {
-		enum err e = recording_next(&r->recording, r->record);
-		*done = r->record->kind == RECORDED_END;
-		if (e || *done) return e;
-		if (r->record->kind == RECORDED_DECISION) {
-			count_decision(r, &r->record->decision);
-			continue;
-		}
-		e = take_names(r->fresh, r->record);
-		if (!e && r->before) e = take_names(r->before, r->record);
-		if (e) return e;
+	for (int i = 0; !e && !*done && i < records; i++) {
+		e = recording_next(&r->recording, r->record);
+		*done = !e && r->record->kind == RECORDED_END;
+		if (!e && !*done) e = take_record(r, r->record);
 	}
-	return ERR_OK;
+	if (*done) r->torn_bytes += r->recording.torn_bytes;
+	return e;
 }

@@ -63,7 +63,8 @@ enum err rule_describe(const struct policy *p, const struct policy_rule *r, stru
 	struct words w = {.policy = p, .out = out};
 	if (r->effects & RULE_DENY) {
 		effect(&w, "deny");
-		add(&w, " %d '%s'", r->status, r->reason);
+		add(&w, " %d '%s'%s", r->status, r->reason,
+		    r->skips_unknown ? " but not what is unknown" : "");
 	}
 	if (r->effects & (RULE_ALLOW | RULE_EXCLUDE)) add_regions(&w, r->regions);
 	if (r->effects & RULE_PREFER) add_prefer(&w, r);

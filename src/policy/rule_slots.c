@@ -124,6 +124,7 @@ static void fill_request(struct rule_inputs *in) {
 	v[SLOT_REQUEST_TIME] = r->time_ms ? cel_timestamp((int64_t)(r->time_ms / 1000),
 	                                                  (uint32_t)(r->time_ms % 1000) * 1000000u)
 	                                  : cel_error(CEL_FAULT_UNSET);
+	v[SLOT_REQUEST_KEY] = text_or_none(r->sticky);
 }
 
 static void fill_client(struct rule_inputs *in) {
@@ -168,7 +169,7 @@ void rule_inputs_fill(struct rule_inputs *in, const struct policy *p, const stru
 	in->world = w;
 	in->request = r;
 	in->tenant = r->tenant;
-	if (any_of(used, SLOT_REQUEST_METHOD, SLOT_REQUEST_TIME)) fill_request(in);
+	if (any_of(used, SLOT_REQUEST_METHOD, SLOT_REQUEST_KEY)) fill_request(in);
 	if (any_of(used, SLOT_TENANT_ID, SLOT_TENANT_ATTRIBUTES)) fill_tenant(in);
 	if (any_of(used, SLOT_CLIENT_IP, SLOT_CLIENT_LONGITUDE)) fill_client(in);
 	if (any_of(used, SLOT_WORLD_HOME, SLOT_WORLD_LAG_MS)) fill_world(in);

@@ -16,6 +16,7 @@
 	X(REQUEST_REGION, "request.region", "string")                                              \
 	X(REQUEST_FORWARDED, "request.forwarded", "bool")                                          \
 	X(REQUEST_TIME, "request.time", "google.protobuf.Timestamp")                               \
+	X(REQUEST_KEY, "request.key", "string")                                                    \
 	X(TENANT_ID, "tenant.id", "string")                                                        \
 	X(TENANT_TIER, "tenant.tier", "string")                                                    \
 	X(TENANT_COUNTRY, "tenant.country", "string")                                              \

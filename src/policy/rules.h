@@ -6,6 +6,8 @@
  *   allow, exclude        each narrows further; never widens
  *   prefer, weights, pin, consistency, hold, deadline
  *                         the first rule that sets one decides it
+ * A condition that fails counts as no match; for deny as a match, unless the rule says that what is not known
+ * is to be skipped.
  * A rule in a group matches when its own condition and those of all groups around it do.
  */
 #pragma once
@@ -28,6 +30,12 @@ enum rule_effect { /* bits of policy_rule.effects */
 	RULE_DENY = 1, RULE_ALLOW = 2, RULE_EXCLUDE = 4, RULE_PREFER = 8, RULE_WEIGHTS = 16,
 	RULE_PIN = 32, RULE_CONSISTENCY = 64, RULE_HOLD = 128, RULE_DEADLINE = 256,
 };
+/* Whether a rule whose condition failed so denies. */
+static inline bool rule_denies_failed(unsigned effects, bool skips_unknown, enum cel_fault fault) {
+	bool unknown = fault == CEL_FAULT_UNSET || fault == CEL_FAULT_NO_KEY;
+	return effects & RULE_DENY && !(skips_unknown && unknown);
+}
+
 struct policy_rule {
 	const char *name;
 	int line, column; /* of the rule, in the policy's file */
@@ -39,6 +47,7 @@ struct policy_rule {
 
 	int status;         /* deny: 400..599; 403 unless said */
 	const char *reason; /* deny: for the client; "" */
+	bool skips_unknown; /* deny: what the condition asks for being unknown is no match */
 	region_set regions; /* allow: those; exclude: all but those. Both: what is left */
 	struct rule_prefer prefer[POLICY_REPLICAS_MAX];
 	int prefer_count;

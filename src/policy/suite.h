@@ -15,7 +15,12 @@
 #pragma once
 #include "policy/decide_json.h"
 
-enum { SUITE_CASES_MAX = 100000, SUITE_REASONS_MAX = 8, SUITE_GOT_MAX = 200 };
+enum {
+	SUITE_CASES_MAX = 100000,
+	SUITE_REASONS_MAX = 8,
+	SUITE_FLAGS_MAX = 16,
+	SUITE_GOT_MAX = 200,
+};
 
 /* What must be true of a decision; -1 where nothing is asked. */
 struct suite_output {
@@ -31,6 +36,10 @@ struct suite_output {
 	int fallbacks[POLICY_REPLICAS_MAX], fallback_count;
 	bool has_allowed;
 	region_set allowed;
+	struct {
+		int flag, variant;
+	} flags[SUITE_FLAGS_MAX];
+	int flag_count;
 };
 struct suite_case {
 	const char *section, *name;

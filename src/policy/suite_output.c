@@ -5,7 +5,8 @@
 struct output_source {
 	int verdict;
 	uint64_t status;
-	const struct doc_node *region, *consistency, *refusal, *reason, *rule, *fallbacks, *allowed;
+	const struct doc_node *region, *consistency, *refusal, *reason, *rule, *fallbacks, *allowed,
+		*flags;
 };
 static const char *const verdict_words[] = {[VERDICT_HERE] = "here",
                                             [VERDICT_FORWARD] = "forward",
@@ -28,6 +29,7 @@ static const struct field output_fields[] = {
 	ROW("status", NUMBER, status, .min = 400, .max = 599),
 	ROW("reason", ANY, reason),
 	ROW("rule", ANY, rule),
+	ROW("flags", MAPPING, flags, .expected = "flags and their variants"),
 	{NULL},
 };
 
@@ -100,6 +102,33 @@ static void read_rule(struct reading *r, const struct doc_node *n) {
 	          suggestion_text(&guess).text);
 }
 
+static int variant_of(struct reading *r, const struct policy_flag *f, const struct doc_node *n) {
+	struct suggestion guess = suggestion_start(n->text);
+	for (int i = 0; i < f->variant_count; i++) {
+		suggestion_offer(&guess, slice_str(f->variants[i].name));
+		if (slice_is(n->text, f->variants[i].name)) return i;
+	}
+	doc_error(r->doc, n, "flag '%s' has no variant %s%s", f->name, doc_found(n).text,
+	          suggestion_text(&guess).text);
+	return -1;
+}
+
+static void read_flag(struct reading *r, const struct doc_node *n) {
+	int flag = policy_find_flag(r->policy, n->key);
+	struct suggestion guess = suggestion_start(n->key);
+	for (int i = 0; i < r->policy->flag_count; i++)
+		suggestion_offer(&guess, slice_str(r->policy->flags[i].name));
+	if (flag < 0)
+		doc_error_key(r->doc, n, "no flag is named %s%s", show(n->key).text,
+		              suggestion_text(&guess).text);
+	else if (r->out->flag_count == SUITE_FLAGS_MAX)
+		doc_error_key(r->doc, n, "expected at most %d flags", SUITE_FLAGS_MAX);
+	if (flag < 0 || r->out->flag_count == SUITE_FLAGS_MAX) return;
+	int at = r->out->flag_count++;
+	r->out->flags[at].flag = flag;
+	r->out->flags[at].variant = variant_of(r, &r->policy->flags[flag], n);
+}
+
 /* One, or a list of them. */
 static void read_each(struct reading *r, const struct doc_node *n,
                       void (*read_one)(struct reading *r, const struct doc_node *n)) {
@@ -137,6 +166,8 @@ void suite_output_load(struct doc *d, const struct policy *p, const struct doc_n
 	if (s.refusal) read_refusal(&r, s.refusal);
 	read_each(&r, s.reason, read_reason);
 	read_each(&r, s.rule, read_rule);
+	for (const struct doc_node *c = s.flags ? s.flags->first : NULL; c; c = c->next)
+		read_flag(&r, c);
 	out->has_fallbacks = s.fallbacks != NULL;
 	if (s.fallbacks)
 		read_regions(&r, s.fallbacks, POLICY_REPLICAS_MAX, out->fallbacks,
@@ -150,5 +181,5 @@ void suite_output_load(struct doc *d, const struct policy *p, const struct doc_n
 	if (n->count == 0)
 		doc_error(d, n,
 		          "nothing is expected; expected at least one of: verdict, region, "
-		          "fallbacks, allowed, consistency, refusal, status, reason, rule");
+		          "fallbacks, allowed, consistency, refusal, status, reason, rule, flags");
 }

@@ -9,6 +9,8 @@ struct check {
 	const struct suite_output *want;
 	const struct decision *d;
 	const uint64_t *hits;
+	const struct world *world;
+	const struct decide_request *request;
 	struct suite_result *out;
 };
 
@@ -143,11 +145,25 @@ static bool rules_differ(struct check *c) {
 	return false;
 }
 
+static bool flags_differ(struct check *c) {
+	for (int i = 0; i < c->want->flag_count; i++) {
+		const struct policy_flag *f = &c->policy->flags[c->want->flags[i].flag];
+		int want = c->want->flags[i].variant;
+		struct flag_answer got;
+		flag_evaluate(c->policy, c->world, c->request, c->want->flags[i].flag, &got);
+		if (got.variant != want)
+			return differs(c, f->name, f->variants[want].name,
+			               f->variants[got.variant].name);
+	}
+	return false;
+}
+
 void suite_run(const struct policy *p, const struct suite_case *t, struct whatif *w, uint64_t *hits,
                struct suite_result *out) {
 	static bool (*const checks[])(struct check *) = {
-		verdict_differs, region_differs,      fallbacks_differ, refusal_differs,
-		reasons_differ,  consistency_differs, allowed_differs,  rules_differ,
+		verdict_differs, region_differs, fallbacks_differ,
+		refusal_differs, reasons_differ, consistency_differs,
+		allowed_differs, rules_differ,   flags_differ,
 	};
 	struct decide_input in;
 	struct json_mistake m = {{0}};
@@ -158,7 +174,13 @@ void suite_run(const struct policy *p, const struct suite_case *t, struct whatif
 	ASSERT(e == ERR_OK); /* it was read when it was loaded */
 	whatif_decide(w, p, &in.request, &out->decision, hits);
 	out->key = NULL;
-	struct check c = {p, &t->output, &out->decision, hits, out};
+	struct check c = {.policy = p,
+	                  .want = &t->output,
+	                  .d = &out->decision,
+	                  .hits = hits,
+	                  .world = &w->world,
+	                  .request = &in.request,
+	                  .out = out};
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
 		if (checks[i](&c)) return;
 }

@@ -13,7 +13,8 @@ async function main() {
   const client = OpenFeature.getClient();
   const answers = [];
   for (const [type, flag, fallback, context] of JSON.parse(questions)) {
-    const ask = { string: "getStringDetails", object: "getObjectDetails" }[type];
+    const ask = { string: "getStringDetails", object: "getObjectDetails", number: "getNumberDetails",
+                  boolean: "getBooleanDetails" }[type];
     answers.push(await client[ask](flag, fallback, context));
   }
   console.log(JSON.stringify(answers));

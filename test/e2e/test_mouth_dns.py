@@ -18,9 +18,17 @@ WATCHER = "eu-west"
 
 GDNSD = """
 options => {{ listen => [ 127.0.0.1:{port} ], run_dir => {dir}/run, state_dir => {dir}/state }}
-plugins => {{ metafo => {{ resources => {{ us-1 => {{
-  datacenters => [ us-west, us-east ], dcmap => {{ us-west => 192.0.2.2, us-east => 192.0.2.1 }}
-}} }} }} }}
+service_types => {{ holdfast => {{ plugin => extfile, file => {dir}/state/extfile, direct => true }} }}
+plugins => {{
+  metafo => {{ resources => {{ us-1 => {{
+    datacenters => [ us-west, us-east ], dcmap => {{ us-west => 192.0.2.2, us-east => 192.0.2.1 }}
+  }} }} }}
+  multifo => {{ us => {{
+    service_types => holdfast, up_thresh => 0.1,
+    addrs_v4 => {{ east => 198.51.100.1, west => 198.51.100.2 }},
+    addrs_v6 => {{ east => "2001:db8::1", west => "2001:db8::2" }}
+  }} }}
+}}
 """
 
 ZONE = """
@@ -28,6 +36,7 @@ ZONE = """
 @ NS ns1
 ns1 A 127.0.0.1
 us-1 30 DYNA metafo!us-1
+us 30 DYNA multifo!us
 """
 
 
@@ -48,7 +57,9 @@ def watched():
         cluster.agent = harness.free_port_base()
         (path / "state").mkdir()
         cluster.write_node(WATCHER, options=f'agent_check: "127.0.0.1:{cluster.agent}"\n'
-                                            "dns: {admin_state: state/admin_state}")
+                                            "dns: {admin_state: state/admin_state, extfile: state/extfile, addresses: {"
+                                            "us-east: [198.51.100.1, \"2001:db8::1\"], "
+                                            "us-west: [198.51.100.2, \"2001:db8::2\"]}}")
         with harness.running(cluster):
             cluster.start()
             cluster.wait_home("us-1", ["us-east"])
@@ -72,8 +83,8 @@ def gdnsd(directory):
         process.wait(10)
 
 
-def dig(port, name):
-    done = subprocess.run(["dig", "+short", "+tries=1", "+time=2", "@127.0.0.1", "-p", str(port), name, "A"],
+def dig(port, name, kind="A"):
+    done = subprocess.run(["dig", "+short", "+tries=1", "+time=2", "@127.0.0.1", "-p", str(port), name, kind],
                           capture_output=True, text=True, timeout=10)
     return done.stdout.strip()
 
@@ -105,6 +116,24 @@ def test_dns_follows_the_home(watched):
         watched.start("us-east")
         watched.wait_converged(["us-1"])
         assert answers("us-west")()  # the home stays where it is
+
+
+def test_services_go_by_their_regions_state(watched):
+    state = watched.dir / "state/extfile"
+    wait_for("the extfile", lambda: state.exists() and "DOWN" not in state.read_text())
+    with gdnsd(watched.dir) as port:
+        def answers():
+            return {kind: sorted(dig(port, "us.example.com", kind).split()) for kind in ("A", "AAAA")}
+
+        both = {"A": ["198.51.100.1", "198.51.100.2"], "AAAA": ["2001:db8::1", "2001:db8::2"]}
+        wait_for(lambda: f"both by DNS: {answers()}", lambda: answers() == both)
+        watched.kill("us-east")
+        west = {"A": ["198.51.100.2"], "AAAA": ["2001:db8::2"]}
+        wait_for(lambda: f"us-west by DNS: {answers()} {state.read_text()}", lambda: answers() == west, 30)
+        watched.start("us-east")
+        wait_for(lambda: f"both again: {answers()} {state.read_text()}", lambda: answers() == both, 30)
+        log = (watched.dir / "gdnsd.log").read_text().lower().splitlines()
+        assert not [line for line in log if "extfile" in line and ("warn" in line or "error" in line)]
 
 
 def test_agent_check_says_what_lives(watched):

@@ -60,6 +60,90 @@ def test_all_flags_have_a_tag(acme):
     assert acme.send("us-west", "POST", FLAGS, read, if_none_match=first.etag).status == 200
 
 
+POLICY_FLAGS = """
+flags:
+  api-version:
+    variants: {stable: "2025-06", next: "2026-01"}
+    default: stable
+    rules:
+      - {when: client.country == 'DE', variant: next}
+      - {when: "request.headers['x-beta'] == '1'", variant: next}
+  checkout:
+    variants: {new: true, old: false}
+    default: old
+    rules: [{split: {by: request.key, weights: {new: 30, old: 70}}}]
+  page-size: {variants: {small: 12.5, large: 100}, default: large}
+"""
+
+
+@pytest.fixture(scope="module")
+def flagged():
+    with harness.directory("flagged") as path:
+        cluster = harness.Nodes(path, ["us-east", "eu-west"], {"any": "regions: all"},
+                                {"one": "replicas: [us-east, eu-west]"}, {"acme": "residency: any, cell: one"})
+        policy = path / "policy.yaml"
+        policy.write_text(policy.read_text() + POLICY_FLAGS)
+        with harness.running(cluster):
+            cluster.start()
+            cluster.wait_home("one")
+            yield cluster
+
+
+def test_the_sdk_evaluates_the_policys_flags(flagged, sdk):
+    german = {"targetingKey": "u", "country": "DE"}
+    beta = {"targetingKey": "u", "headers": {"X-Beta": "1"}}
+    users = [["boolean", "checkout", False, {"targetingKey": f"user-{i}"}] for i in range(200)]
+    questions = [["string", "api-version", "none", german], ["string", "api-version", "none", beta],
+                 ["string", "api-version", "none", {"targetingKey": "u"}],
+                 ["number", "page-size", 1, german], ["boolean", "page-size", True, german]]
+    answers = {region: sdk(flagged.http[region], flagged.keys["acme"], questions + users)
+               for region in flagged.regions}
+    version, header, default, size, mismatch, *split = answers["us-east"]
+    assert (version["value"], version["variant"], version["reason"]) == ("2026-01", "next", "TARGETING_MATCH")
+    assert (header["value"], header["reason"]) == ("2026-01", "TARGETING_MATCH")
+    assert (default["value"], default["reason"], default["flagMetadata"]["failed"]) == ("2025-06", "DEFAULT", 2)
+    assert (size["value"], size["reason"]) == (100, "STATIC")
+    assert (mismatch["value"], mismatch["errorCode"]) == (True, "TYPE_MISMATCH")
+    assert {answer["reason"] for answer in split} == {"SPLIT"}
+    assert 35 <= sum(answer["value"] for answer in split) <= 85
+    # Whoever asks where gets the same.
+    assert [a["value"] for a in answers["eu-west"]] == [a["value"] for a in answers["us-east"]]
+
+
+def test_the_policys_flags_in_bulk_and_in_decide(flagged):
+    acme = flagged.tenant("acme")
+    body = {"context": {"targetingKey": "user-7", "country": "DE"}}
+    bulk = acme.send("us-east", "POST", FLAGS, json.dumps(body))
+    flags = {flag["key"]: flag for flag in bulk.json["flags"]}
+    assert list(flags) == ["region", "fallbacks", "residency", "api-version", "checkout", "page-size"]
+    assert (flags["api-version"]["value"], flags["page-size"]["value"]) == ("2026-01", 100)
+    assert acme.send("us-east", "POST", FLAGS, json.dumps(body), if_none_match=bulk.etag).status == 304
+    body["context"]["country"] = "FR"
+    assert acme.send("us-east", "POST", FLAGS, json.dumps(body), if_none_match=bulk.etag).status == 200
+    ask = {"method": "GET", "client": {"country": "DE"}, "sticky": "user-7", "flags": ["api-version", "checkout"]}
+    answer = acme.send("us-east", "POST", "/v1/decide", json.dumps(ask)).json
+    assert answer["decision"]["verdict"] == "here"
+    assert answer["flags"]["api-version"] == {"value": "2026-01", "variant": "next", "reason": "TARGETING_MATCH"}
+    assert answer["flags"]["checkout"]["value"] == flags["checkout"]["value"]
+    detail = acme.send("us-east", "POST", "/v1/decide", '{"flags":["api-versoin"]}').problem(400, "invalid")
+    assert "api-version" in detail
+    for bad in ('{"flags":"checkout"}', '{"flags":[1]}', json.dumps({"flags": ["checkout"] * 65})):
+        acme.send("us-east", "POST", "/v1/decide", bad).problem(400, "invalid")
+    for headers in ([], {"a": 1}, {str(i): "" for i in range(65)}):
+        context = {"context": {"targetingKey": "u", "headers": headers}}
+        answer = acme.send("us-east", "POST", FLAGS + "/api-version", json.dumps(context))
+        assert (answer.status, answer.json["errorCode"]) == (400, "INVALID_CONTEXT")
+
+
+def test_flags_from_files_alone(flagged):
+    request = {"tenant": "acme", "region": "us-east", "client": {"country": "DE"}, "flags": ["api-version", "page-size"]}
+    def ask(*more):
+        return harness.holdfast("decide", flagged.dir / "policy.yaml", "-", *more, input=json.dumps(request).encode(),
+                                check=0).stdout.decode()
+    assert "flag api-version: next (TARGETING_MATCH, line " in ask() and "flag page-size: large (STATIC)\n" in ask()
+    assert json.loads(ask("--json"))["flags"]["page-size"]["value"] == 100
+
+
 @pytest.mark.parametrize("body, code", [
     ("", "PARSE_ERROR"), ("{", "PARSE_ERROR"), ("[]", "PARSE_ERROR"), ("\xff", "PARSE_ERROR"),
     ('{"context":{},"context":{}}', "PARSE_ERROR"),

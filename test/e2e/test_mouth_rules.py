@@ -2,23 +2,28 @@
 obeyed them for the next edge.
 """
 
+import datetime
 import json
 import time
+import zoneinfo
 
 import pytest
 
 import harness
 
+HOUR = 15  # in Tokyo
 RULES = """
 rules:
   - name: sanctions
     when: request.domain == 'pay' && client.country == 'KP'  # unknown: denied too
     deny: {status: 451, reason: not in "your" country}
+  - {name: kinder, when: request.domain == 'shop' && client.country == 'KP', deny: true, unknown: skip}
   - name: locked
     when: request.domain == 'locked' && request.headers['x-key'] != 'open'
     deny: {reason: ask for the key}
   - {name: audited, when: request.domain == 'audit', consistency: strong}
   - {name: quick, when: request.domain == 'quick', hold: 200ms}
+  - {name: tokyo, when: "request.path == '/zone' && request.time.getHours('Asia/Tokyo') == %d", prefer: [us-west]}
   - {name: west, when: request.path.startsWith('/west'), prefer: [us-west]}
 """
 
@@ -30,7 +35,7 @@ def rules_cluster(path):
         {"acme": "residency: us, cell: one"},
         options="trusted_proxies: [127.0.0.1]\ncountry_header: cf-ipcountry")
     policy = path / "policy.yaml"
-    policy.write_text(policy.read_text() + RULES)
+    policy.write_text(policy.read_text() + RULES % HOUR)
     return cluster
 
 
@@ -74,6 +79,22 @@ def test_rules_are_obeyed_once_and_by_nobody_else_skipped(client):
             answer = client.put(region, "locked/x", b"2", holdfast_forwarded=spoofed)
             assert answer.problem(403, "forbidden") == "ask for the key"
     assert client.get("us-east", "locked/x", x_key="open", holdfast_consistency="strong").body == b"1"
+
+
+def test_a_denial_that_skips_what_is_not_known(client):
+    for region in ("us-east", "eu-west"):
+        assert client.put(region, "shop/x", b"1").status == 204  # no country header
+        assert client.put(region, "shop/x", b"1", cf_ipcountry="DE").status == 204
+        assert client.put(region, "shop/x", b"1", cf_ipcountry="KP").problem(403, "forbidden")
+
+
+def test_a_node_knows_the_time_zones_of_its_policy(client):
+    for hour in (HOUR - 1, HOUR, HOUR + 1):
+        at = datetime.datetime(2026, 7, 1, hour, 30, tzinfo=zoneinfo.ZoneInfo("Asia/Tokyo"))
+        request = {"path": "/zone", "method": "GET", "consistency": "eventual",
+                   "time": at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        decided = client.send("us-east", "POST", "/v1/decide", json.dumps(request)).json["decision"]
+        assert decided["region"] == ("us-west" if hour == HOUR else "us-east"), hour
 
 
 def test_a_rule_sets_the_consistency(client):

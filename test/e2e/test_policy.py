@@ -181,6 +181,61 @@ def test_prove_holds_and_names_the_dark(files):
                         check=0).stdout.count(b"goes dark")
 
 
+# --- flags ----------------------------------------------------------------------------------------
+
+FLAG = """\
+flags:
+  api-version:
+    variants: {old: "1", new: "2"}
+    default: old
+    rules: [{when: tenant.tier == 'gold', variant: new}]
+"""
+FLAG_SUITE = """\
+sections:
+  - name: flags
+    tests:
+      - name: gold gets the new one
+        input: {request: {tenant: acme, region: us-east}}
+        output: {flags: {api-version: %s}}
+"""
+
+
+def test_flags_are_tested_with_the_policy(files):
+    policy, tests = files("policy.yaml", POLICY + FLAG), files("tests.yaml", FLAG_SUITE % "new")
+    holdfast("policy", "test", policy, tests, check=0)
+    files("tests.yaml", FLAG_SUITE % "old")
+    said = holdfast("policy", "test", policy, tests, check=1).stdout.decode()
+    assert "api-version: expected old, got new" in said
+    files("tests.yaml", FLAG_SUITE % "olt")
+    assert "flag 'api-version' has no variant 'olt'" in holdfast("policy", "test", policy, tests, check=1).stderr.decode()
+    files("tests.yaml", (FLAG_SUITE % "old").replace("api-version", "api-versoin"))
+    assert "(did you mean 'api-version'?)" in holdfast("policy", "test", policy, tests, check=1).stderr.decode()
+
+
+# --- time zones -----------------------------------------------------------------------------------
+
+def test_time_zones_are_those_of_the_machine(files):
+    rule = "  - {name: night, when: \"request.time.getHours('%s') >= 22\", deny: true}\n"
+    files("policy.yaml", POLICY + rule % "Europe/Paris")
+    holdfast("check", files.dir / "policy.yaml", check=0)
+    summer = {"tenant": "acme", "region": "us-east", "time": "2026-07-15T20:30:00Z"}
+    ask(files, "decide", request=summer, check=1)
+    ask(files, "decide", request=summer | {"time": "2026-01-15T20:30:00Z"}, check=0)
+    files("tests.yaml", """\
+sections:
+  - name: night
+    tests:
+      - name: falls in Paris
+        input: {request: {tenant: acme, region: us-east, time: "2026-07-15T20:30:00Z"}}
+        output: {verdict: refuse, rule: night}
+""")
+    holdfast("policy", "test", files.dir / "policy.yaml", files.dir / "tests.yaml", check=0)
+    bad = files("policy.yaml", POLICY + rule % "Europe/Pari")
+    said = holdfast("check", bad, check=1).stderr.decode()
+    assert f"policy.yaml:{POLICY.count(chr(10)) + 1}:47: " in said
+    assert "the time zone 'Europe/Pari' is not known here" in said
+
+
 # --- record, replay -----------------------------------------------------------------------------
 
 def recording(files, count=200):
@@ -215,8 +270,11 @@ def test_a_damaged_recording_is_told_and_a_torn_one_read(files):
     torn = files.dir / "torn.hfr"
     torn.write_bytes(whole[:-10])
     assert b"block that was cut off" in holdfast("policy", "replay", torn, policy, check=0).stdout
-    torn.write_bytes(whole[:300] + b"!" + whole[301:])
+    torn.write_bytes(whole[:300] + b"!" + whole[301:] + b"more")  # at the very end it would be a crash's
     assert b"checksum" in holdfast("policy", "replay", torn, policy, check=1).stderr
+    for begun in (b"", whole[:50], bytes(4096)):
+        torn.write_bytes(begun)
+        assert b"0 decisions" in holdfast("policy", "replay", torn, policy, check=0).stdout
     done = holdfast("policy", "replay", policy, policy, check=1)
     assert b"holdfast policy record" in done.stderr
     bad = files("bad.jsonl", '{"tenant": "acme", "region": "us-east"}\n{"tenant": "acme"}\n')

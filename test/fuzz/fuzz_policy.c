@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "policy/decide.h"
+#include "policy/flags.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -59,6 +60,20 @@ static void decide_twice(const struct policy *p, const struct world *w,
 	}
 }
 
+/* Always a variant, and the same again. */
+static void evaluate_flags(const struct policy *p, const struct world *w,
+                           const struct decide_request *r) {
+	for (int i = 0; i < p->flag_count; i++) {
+		struct flag_answer a, again;
+		flag_evaluate(p, w, r, i, &a);
+		flag_evaluate(p, w, r, i, &again);
+		if (a.variant != again.variant || a.rule != again.rule) abort();
+		if (a.variant < 0 || a.variant >= p->flags[i].variant_count) abort();
+		if ((a.reason == FLAG_SPLIT) != (a.bucket >= 0)) abort();
+		if ((a.reason == FLAG_MATCH || a.reason == FLAG_SPLIT) != (a.rule >= 0)) abort();
+	}
+}
+
 /* A few worlds and requests. */
 static void decide_some(const struct policy *p, uint32_t seed) {
 	static const struct cel_net ip = {.bytes = {10, 1, 2, 3}, .family = 4, .prefix = 32};
@@ -89,6 +104,7 @@ static void decide_some(const struct policy *p, uint32_t seed) {
 			.sticky = word(&seed),
 			.scratch = n & 2 ? &scratch : NULL};
 		decide_twice(p, &(struct world){regions, cells, 1}, &r);
+		evaluate_flags(p, &(struct world){regions, cells, 1}, &r);
 	}
 	arena_done(&scratch);
 	free(cells);

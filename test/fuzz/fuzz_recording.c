@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
 	if (!copy) return 0;
 	memcpy(copy, bytes, len);
 	mend(copy, len);
-	enum err e = replay_new(slice_of(copy, len), p, p, &r);
+	enum err e = replay_new(p, p, &r);
+	if (!e) e = replay_open(r, slice_of(copy, len));
 	while (!e && !done) e = replay_run(r, 1000, &done);
 	if (e && e != ERR_CORRUPT && e != ERR_FORMAT && e != ERR_NO_MEMORY) abort();
 	if (r && !e && moves_total(&r->moves) != r->decisions) abort();

@@ -142,13 +142,88 @@ static void a_wrong_policy_says_why(void **state) {
 	assert_null(holdfast_policy_load("x: 1\n", 5, "bad.yaml", NULL, NULL));
 }
 
+/* A zone of two hours east, always: RFC 9636 by hand. */
+static const void *zone(void *arg, const char *name, size_t *bytes) {
+	enum { BLOCK = 44 + 6 + 4 }; /* a head, one type, its name */
+	static unsigned char tzif[2 * BLOCK + 7];
+	for (int i = 0; i < 2; i++) {
+		unsigned char *block = tzif + i * BLOCK;
+		memcpy(block, "TZif2", 5);
+		block[39] = 1;
+		block[43] = 4;
+		memcpy(block + 44, "\0\0\x1c\x20\0\0XXX", 10);
+	}
+	memcpy(tzif + 2 * BLOCK, "\nXXX-2\n", 7);
+	int *calls = arg;
+	++*calls;
+	*bytes = sizeof tzif;
+	return strcmp(name, "My/Zone") == 0 ? tzif : NULL;
+}
+
+static void time_zones_are_brought(void **state) {
+	char yaml[2000];
+	int calls = 0;
+	int len = snprintf(yaml, sizeof yaml,
+	                   "%srules:\n  - {name: late, when: "
+	                   "\"request.time.getHours('My/Zone') == 1\", exclude: [bb]}\n",
+	                   text);
+	assert_null(holdfast_policy_load(yaml, (size_t)len, "p.yaml", NULL, NULL));
+	struct holdfast_policy *p =
+		holdfast_policy_load_zoned(yaml, (size_t)len, "p.yaml", zone, NULL, &calls);
+	assert_non_null(p);
+	assert_int_equal(calls, 1);
+	struct holdfast_world *w = holdfast_world_new(p);
+	struct holdfast_request r = {
+		.tenant = "free", .here = "bb", .time_ms = (23 * 3600 + 1) * UINT64_C(1000)};
+	struct holdfast_decision d;
+	assert_int_equal(holdfast_decide(p, w, &r, &d), HOLDFAST_OK);
+	assert_string_equal(d.region, "aa");
+	r.time_ms += 3600 * 1000;
+	assert_int_equal(holdfast_decide(p, w, &r, &d), HOLDFAST_OK);
+	assert_string_equal(d.region, "bb");
+	holdfast_world_free(w);
+	holdfast_policy_free(p);
+}
+
+static void flags_are_evaluated(void **state) {
+	static const char flags[] =
+		"flags: {size: {variants: {big: 10, small: 1.5}, default: small, rules: [{when: "
+		"request.path == '/x', variant: big}]}, on: {variants: {t: true}, default: t}}\n";
+	char yaml[2000];
+	int len = snprintf(yaml, sizeof yaml, "%s%s", text, flags);
+	struct holdfast_policy *p = holdfast_policy_load(yaml, (size_t)len, "p.yaml", NULL, NULL);
+	assert_non_null(p);
+	struct holdfast_world *w = holdfast_world_new(p);
+	struct holdfast_request r = {.tenant = "free", .here = "bb", .path = "/x"};
+	struct holdfast_flag f;
+	assert_int_equal(holdfast_evaluate(p, w, &r, "size", &f), HOLDFAST_OK);
+	assert_true(f.type == HOLDFAST_NUMBER && f.number == 10);
+	assert_string_equal(f.variant, "big");
+	assert_string_equal(f.reason, "TARGETING_MATCH");
+	r.path = "/y";
+	assert_int_equal(holdfast_evaluate(p, w, &r, "size", &f), HOLDFAST_OK);
+	assert_string_equal(f.reason, "DEFAULT");
+	assert_int_equal(holdfast_evaluate(p, w, &r, "on", &f), HOLDFAST_OK);
+	assert_true(f.type == HOLDFAST_BOOL && f.truth);
+	assert_int_equal(holdfast_evaluate(p, w, &r, "off", &f), HOLDFAST_UNKNOWN_FLAG);
+	r.tenant = "nobody";
+	assert_int_equal(holdfast_evaluate(p, w, &r, "on", &f), HOLDFAST_UNKNOWN_TENANT);
+	holdfast_world_free(w);
+	holdfast_policy_free(p);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
-		TEST(writes_go_home_and_reads_stay),  TEST(the_world_changes_it),
-		TEST(copies_must_be_fresh_enough),    TEST(a_refusal_says_where_to_go),
-		TEST(the_explanation_fits_or_is_cut), TEST(what_is_unknown_is_refused),
+		TEST(writes_go_home_and_reads_stay),
+		TEST(the_world_changes_it),
+		TEST(copies_must_be_fresh_enough),
+		TEST(a_refusal_says_where_to_go),
+		TEST(the_explanation_fits_or_is_cut),
+		TEST(what_is_unknown_is_refused),
 		TEST(a_wrong_policy_says_why),
+		TEST(time_zones_are_brought),
+		TEST(flags_are_evaluated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,8 @@ static void defaults_are_as_documented(void **state) {
 	assert_true(c->decisions_kept == 1024 && c->trusted_proxy_count == 0);
 	assert_true(c->decision_key_count == 0 && c->agent_check.port == 0);
 	assert_string_equal(c->country_header, "");
-	assert_string_equal(c->dns_state, "");
+	assert_string_equal(c->dns.admin_state, "");
+	assert_string_equal(c->dns.extfile, "");
 	node_config_free(c);
 	node_config_free(NULL);
 }
@@ -78,7 +79,7 @@ static void what_is_written_counts(void **state) {
 	assert_int_equal(c->decisions_kept, 0);
 	assert_int_equal(c->trusted_proxy_count, 2);
 	assert_string_equal(c->country_header, "cf-ipcountry");
-	assert_string_equal(c->dns_state, "s");
+	assert_string_equal(c->dns.admin_state, "s");
 	assert_int_equal(c->agent_check.port, 65534);
 	assert_int_equal(c->decision_key_count, 1);
 	assert_int_equal(c->decision_keys[0][31], 0x1f);
@@ -90,6 +91,14 @@ static void what_is_written_counts(void **state) {
 	assert_true(c->hold_requests == 2 && c->hold_bytes == 1024 && c->hold_time_ms == 0);
 	assert_true(c->segment_bytes == 4 << 20 && c->min_free_bytes == 0);
 	assert_true(c->retain_bytes == 8 << 20);
+	node_config_free(c);
+	c = load_node(HEAD REGIONS
+	              "dns: {extfile: e, addresses: {b: [192.0.2.1], a: [\"2001:db8::1\"]}}\n"
+	              "recording: {dir: r, share: 0.25, headers: [x-a]}\n");
+	assert_true(c->dns.address_count == 2 && c->dns.addresses[0].region == 1);
+	assert_string_equal(c->dns.addresses[1].address, "2001:db8::1");
+	assert_true(c->recording.one_of == 4 && c->recording.header_count == 1);
+	assert_true(c->recording.bytes_max == 1 << 30 && c->recording.file_bytes_max == 64 << 20);
 	node_config_free(c);
 }
 
@@ -157,8 +166,24 @@ static const struct {
          "13:25: decision_keys[1]: no hash of an API key (9 characters, not shown); expected "
          "\"sha256:\" and 64 digits 0-9 a-f\n"
          "14:14: agent_check: 2 regions, one port each, from 65535 on; expected a lower port\n"
-         "15:1: dns: the key 'admin_state' is missing; expected the path of gdnsd's admin_state "
-         "file\n"},
+         "15:1: dns: names no file; expected admin_state, extfile, or both\n"},
+	{HEAD REGIONS
+         "dns: {extfile: e, addresses: {a: [192.0.2.1, \"x => UP\", www.example.com.], c: "
+         "[\"2001:db8::1\", 192.0.2.1]}}\n"
+         "recording: {share: 0, max_bytes: 1MiB, headers: [X-A]}\n",
+         "10:46: dns.addresses.a[1]: found 'x => UP'; expected an address or a name, such as "
+         "192.0.2.1\n"
+         "10:76: dns.addresses.c: 'c' is no region; expected regions of this file\n"
+         "10:95: dns.addresses.c[1]: '192.0.2.1' stands twice; expected each address once\n"
+         "11:1: recording: the key 'dir' is missing; expected the directory of this node's "
+         "recordings\n"
+         "11:20: recording.share: found '0'; expected a share from 0.000001 to 1, such as 0.01\n"
+         "11:34: recording.max_bytes: found '1MiB'; expected a size such as 64KiB or 16MiB, 4MiB "
+         "to 1024GiB\n"
+         "11:50: recording.headers[0]: found 'X-A'; expected the name of a header in lower case, "
+         "such as x-plan\n"},
+	{HEAD REGIONS "dns: {admin_state: a, extfile: e}\n",
+         "10:1: dns: expected extfile and addresses together, or neither\n"},
 	{HEAD "regions:\n  b: {http: localhost, admin: \"::1:80\", replication: \"h:0\"}\n"
               "  c: {http: \"h:65536\", admin: \"[h:1\", replication: \"h h:1\"}\n"
               "  d: {http: \"h:1\", admin: \"h:1\"}\n  e:\n",

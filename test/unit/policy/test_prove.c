@@ -58,6 +58,19 @@ static void what_a_denial_hides_is_found(void **state) {
 	        want, 6);
 }
 
+static void a_denial_that_skips_hides_less(void **state) {
+	const struct expected want[] = {{REACH_MAY_DECIDE, -1},
+	                                {REACH_DENIED, 0},
+	                                {REACH_MAY_DECIDE, -1},
+	                                {REACH_DENIED, 0}};
+	reaches("  - {name: kind, when: \"client.country == 'KP'\", deny: {}, unknown: skip}\n"
+	        "  - {name: kind-again, when: \"client.country == 'KP'\", deny: {}, unknown: "
+	        "skip}\n"
+	        "  - {name: strict, when: \"client.country == 'KP'\", deny: {}}\n"
+	        "  - {name: no-denial, when: \"client.country == 'KP'\", hold: 1s}\n",
+	        want, 4);
+}
+
 static void what_is_settled_before_is_found(void **state) {
 	const struct expected want[] = {{REACH_MAY_DECIDE, -1}, {REACH_SHADOWED, 0},
 	                                {REACH_MAY_DECIDE, -1}, {REACH_SHADOWED, 2},
@@ -230,6 +243,7 @@ static void a_leak_would_be_seen(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_denial_hides_is_found),
+		cmocka_unit_test(a_denial_that_skips_hides_less),
 		cmocka_unit_test(what_is_settled_before_is_found),
 		cmocka_unit_test(what_is_never_true_is_found),
 		cmocka_unit_test(tenants_that_move_are_named),

@@ -177,6 +177,9 @@ static void damage_is_told(void **state) {
 	uint8_t *copy = malloc(all.len);
 	assert_int_equal(read_all(all, &end, &torn), 40);
 	assert_int_equal(end, ERR_OK);
+	size_t head = 8 + (size_t)all.ptr[6];
+	for (size_t cut = 0; cut < all.len; cut++)
+		assert_true(recording_unbegun(slice_of(all.ptr, cut)) == (cut < head));
 	for (size_t cut = 0; cut < all.len; cut++) { /* exact memory: a read past it is seen */
 		uint8_t *part = malloc(cut + 1);
 		memcpy(part, all.ptr, cut);
@@ -230,7 +233,8 @@ static void a_full_block_waits_to_be_taken(void **state) {
 static struct replay *replayed(const struct buf *recording, const struct policy *old) {
 	struct replay *r;
 	bool done = false;
-	assert_int_equal(replay_new(buf_slice(recording), fresh, old, &r), ERR_OK);
+	assert_int_equal(replay_new(fresh, old, &r), ERR_OK);
+	assert_int_equal(replay_open(r, buf_slice(recording)), ERR_OK);
 	while (!done) assert_int_equal(replay_run(r, 7, &done), ERR_OK);
 	return r;
 }
@@ -262,13 +266,119 @@ static void a_replay_counts_what_moves(void **state) {
 		assert_true(r->first_ms == 1000 && r->last_ms == 4900);
 		assert_true(r->new_load[east].total == 30 && r->new_load[east].peak == 8);
 		assert_int_equal(r->example_count, REPLAY_EXAMPLES_MAX);
-		assert_true(slice_is(r->examples[0].tenant, "acme") && r->examples[0].from == west);
+		assert_true(slice_is(r->examples[0].tenant, "acme") &&
+		            slice_is(r->examples[0].from, "us-west"));
 		replay_free(r);
 	}
 	buf_done(&out);
 	struct replay *none;
-	assert_int_equal(replay_new(SLICE_LIT("GIF89a"), fresh, NULL, &none), ERR_FORMAT);
+	assert_int_equal(replay_new(fresh, NULL, &none), ERR_OK);
+	assert_int_equal(replay_open(none, SLICE_LIT("GIF89a")), ERR_FORMAT);
 	replay_free(none);
+}
+
+static void a_lag_that_moves_is_told(void **state) {
+	struct recorder *r = recorder_new(policy, 1);
+	struct whatif w;
+	struct buf out;
+	struct recording in;
+	static struct recorded rec;
+	struct decide_request q = request(GLOBEX, EUW, 1);
+	int told = 0;
+	uint32_t lag = 0;
+	buf_init(&out, 1 << 20);
+	assert_int_equal(whatif_init(&w, policy), ERR_OK);
+	for (uint32_t i = 0; i < 3; i++) { /* the version stays: nothing woke the edge */
+		w.cells[1].lag_ms[1] = 10 * i;
+		w.cells[0].lag_ms[1] = 7 * i; /* another tenant's: not seen by the decision */
+		add(r, &w, &q);
+	}
+	taken(r, &out);
+	assert_int_equal(recording_open(&in, buf_slice(&out)), ERR_OK);
+	do {
+		assert_int_equal(recording_next(&in, &rec), ERR_OK);
+		if (rec.kind == RECORDED_STATE && rec.index == 1) lag = rec.cell.lag_ms[1];
+		if (rec.kind == RECORDED_DECISION) assert_int_equal(lag, 10 * told++);
+		if (rec.kind == RECORDED_STATE && rec.index == 0)
+			assert_int_equal(rec.cell.lag_ms[1], 0);
+	} while (rec.kind != RECORDED_END);
+	assert_int_equal(told, 3);
+	buf_done(&out);
+	whatif_done(&w);
+	recorder_free(r);
+}
+
+static void a_crash_leaves_zeros_or_half_a_block(void **state) {
+	struct buf out;
+	enum err end;
+	size_t torn, tail = 5000;
+	make(&out);
+	size_t len = out.len;
+	assert_int_equal(buf_append(&out, (const uint8_t[5000]){0}, tail), ERR_OK);
+	assert_int_equal(read_all(buf_slice(&out), &end, &torn), 40);
+	assert_true(end == ERR_OK && torn == tail);
+	buf_slice(&out); /* the last block got its room and half of its bytes */
+	memset(out.mem + out.start + len - 100, 0, 100);
+	assert_int_equal(read_all(buf_slice(&out), &end, &torn), 20);
+	assert_true(end == ERR_OK && torn > tail);
+	/* Damage with more after it is no crash. */
+	out.mem[out.start + len + 4999] = 1;
+	read_all(buf_slice(&out), &end, &torn);
+	assert_int_equal(end, ERR_CORRUPT);
+	buf_done(&out);
+}
+
+/* Two workers' files of the same seconds, and one of a region that the new policy has not. */
+static void recordings_count_together(void **state) {
+	struct buf out, other;
+	struct replay *r;
+	bool done = false;
+	make(&out);
+	struct policy *before = policy,
+		      *third = load_good("regions:\n  moon: {jurisdiction: us, location: [1, 1]}\n"
+	                                 "  us-east: {jurisdiction: us, location: [39.0, -77.5]}\n"
+	                                 "residency: {any: {regions: all}}\n"
+	                                 "cells: {c: {replicas: [moon, us-east]}}\n"
+	                                 "tenants: {acme: {residency: any, cell: c}}\n");
+	policy = third;
+	struct recorder *rec = recorder_new(policy, 10);
+	struct whatif w;
+	buf_init(&other, 1 << 20);
+	assert_int_equal(whatif_init(&w, policy), ERR_OK);
+	struct decide_request q = request(ACME, 1, 1000);
+	q.write = true;
+	add(rec, &w, &q);
+	taken(rec, &other);
+	recorder_restart(rec); /* the next file stands by itself */
+	size_t first = other.len;
+	add(rec, &w, &q);
+	taken(rec, &other);
+	policy = before;
+	assert_int_equal(replay_new(fresh, NULL, &r), ERR_OK);
+	const struct slice all[] = {buf_slice(&out), buf_slice(&out), slice_of(other.mem, first),
+	                            slice_of(other.mem + first, other.len - first)};
+	for (int i = 0; i < 4; i++, done = false) {
+		assert_int_equal(replay_open(r, all[i]), ERR_OK);
+		while (!done) assert_int_equal(replay_run(r, 7, &done), ERR_OK);
+	}
+	const struct moves *m = &r->moves;
+	int east = place(m, "us-east"), moon = place(m, "moon");
+	assert_true(r->recordings == 4 && r->tenant_count == 2);
+	assert_true(r->decisions == 82 && r->requests == 100);
+	assert_int_equal(moves_total(m), 82);
+	assert_int_equal(m->counts[moon][east], 2);
+	assert_int_equal(m->counts[east][east], 30);
+	assert_int_equal(m->counts[place(m, "eu-west")][m->unknown], 20);
+	assert_string_equal((const char *)m->names[m->hold].ptr, "(hold)");
+	/* 8 a second in each of two, and in the first second twice 10 from the moon. */
+	assert_int_equal(r->new_load[east].peak, 16 + 20);
+	assert_true(r->old_load[moon].total == 2 && r->old_load[moon].requests == 20);
+	replay_free(r);
+	recorder_free(rec);
+	whatif_done(&w);
+	policy_free(third);
+	buf_done(&out);
+	buf_done(&other);
 }
 
 int main(void) {
@@ -276,7 +386,10 @@ int main(void) {
 		cmocka_unit_test(what_is_recorded_is_read),
 		cmocka_unit_test(damage_is_told),
 		cmocka_unit_test(a_full_block_waits_to_be_taken),
+		cmocka_unit_test(a_lag_that_moves_is_told),
+		cmocka_unit_test(a_crash_leaves_zeros_or_half_a_block),
 		cmocka_unit_test(a_replay_counts_what_moves),
+		cmocka_unit_test(recordings_count_together),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

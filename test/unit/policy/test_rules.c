@@ -392,6 +392,40 @@ static void mistakes_are_told_with_their_place(void **state) {
 	          "  - {name: z, pin: eu-west}\n");
 }
 
+static void a_denial_may_skip_what_is_not_known(void **state) {
+	policy_is(
+		"rules:\n"
+		"  - {name: strict, when: \"request.domain == 'a' && client.country == 'KP'\", "
+	        "deny: "
+		"true}\n"
+		"  - {name: kind, when: \"request.domain == 'b' && client.country == 'KP'\", deny: "
+		"true, unknown: skip}\n"
+		"  - {name: same, when: \"request.domain == 'c' && client.country == 'KP'\", deny: "
+		"true, unknown: deny}\n"
+		"  - {name: header, when: \"request.domain == 'd' && request.headers['x'] == "
+	        "'1'\", "
+		"deny: true, unknown: skip}\n"
+		"  - {name: broken, when: \"request.domain == 'e' && 7 / request.size == 1\", "
+	        "deny: "
+		"true, unknown: skip}\n");
+	static const struct {
+		const char *domain, *country;
+		bool denied;
+		uint32_t failed;
+	} cases[] = {
+		{"a", "", true, 1},   {"a", "DE", false, 0}, {"b", "", false, 1},
+		{"b", "KP", true, 0}, {"b", "DE", false, 0}, {"c", "", true, 1},
+		{"d", "", false, 1},  {"e", "", true, 1}, /* a mistake of the rule is no lack of news */
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		a.request.domain = slice_str(cases[i].domain);
+		a.request.client.country = slice_str(cases[i].country);
+		told();
+		assert_int_equal(a.out.rules_failed, cases[i].failed);
+		assert_int_equal(a.out.verdict == VERDICT_REFUSE, cases[i].denied);
+	}
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 	const struct CMUnitTest tests[] = {
@@ -403,6 +437,7 @@ int main(void) {
 		TEST(weights_are_kept_and_stable),
 		TEST(conditions_see_everything),
 		TEST(what_is_not_known_matches_nothing_but_denies),
+		TEST(a_denial_may_skip_what_is_not_known),
 		TEST(groups_ask_for_all_conditions),
 		TEST(a_comment_ends_no_group),
 		TEST(old_signals_are_not_believed),
