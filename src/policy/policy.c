@@ -65,6 +65,7 @@ static const struct field policy_fields[] = {
 	SECTION("cells", cells, false),
 	SECTION("tenants", tenants, false),
 	SECTION("signals", signals, false),
+	SECTION("safety", safety, false),
 	SECTION("variables", variables, false),
 	{.key = "rules",
          .type = FIELD_SEQUENCE,
@@ -95,6 +96,7 @@ static void load_sections(struct load *l) {
 	load_cell_section(l);
 	load_tenant_section(l);
 	load_signal_section(l);
+	load_safety_section(l);
 	load_distances(l);
 	load_rule_section(l);
 }
