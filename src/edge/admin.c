@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
+#include "edge/rollout.h"
 #include "io/http_problem.h"
 #include "io/http_uri.h"
 
@@ -55,8 +56,9 @@ static void on_request(void *arg, struct http_exchange *x) {
 	struct admin *a = arg;
 	const struct http1_head *h = http_exchange_head(x);
 	const char *why = "";
+	if (admin_control(a, x)) return;
 	if (h->method != METHOD_GET && h->method != METHOD_HEAD) {
-		admin_problem(x, ERR_METHOD, "the admin port takes GET so far");
+		admin_problem(x, ERR_METHOD, "this path takes GET");
 	} else if (slice_is(h->path, "/livez")) {
 		admin_answer(x, 200, "text/plain", SLICE_LIT("ok\n"));
 	} else if (slice_is(h->path, "/readyz")) {
@@ -78,6 +80,7 @@ static void on_request(void *arg, struct http_exchange *x) {
 	} else {
 		admin_problem(x, ERR_NOT_FOUND,
 		              "there is /metrics, /livez, /readyz, /admin/v1/status, "
+		              "/admin/v1/policy, /admin/v1/regions, "
 		              "/admin/v1/quarantine/CELL and " DECISIONS_PATH "ID");
 	}
 }
@@ -90,6 +93,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	a->options = *options;
 	a->started_ns = io_now_ns(io);
 	list_init(&a->queries);
+	list_init(&a->texts);
 	a->lane = io_lane_new(io, "admin");
 	if (!a->lane) {
 		free(a);
@@ -99,7 +103,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	struct http_server_options server = {
 		.limits = {.connections_max = 256,
 	                   .head_max_bytes = options->config->head_max_bytes,
-	                   .body_max_bytes = 65536,
+	                   .body_max_bytes = ROLLOUT_TEXT_MAX,
 	                   .unsent_max_bytes = 16 << 20,
 	                   .header_time_ms = options->config->header_time_ms,
 	                   .idle_time_ms = options->config->idle_time_ms,
@@ -111,7 +115,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	};
 	enum err e = http_server_new(io, &server, at->host, at->port, &a->server, fault);
 	if (!e && options->config->agent_check.port)
-		e = agent_new(io, options->config, options->host, &a->agent, fault);
+		e = agent_new(io, options, &a->agent, fault);
 	if (!e && options->dns_state && dns_new(io, a->lane, options, &a->dns) != ERR_OK)
 		e = fault_set(fault, ERR_NO_MEMORY, "no memory for the state for DNS");
 	if (e) {
@@ -130,6 +134,7 @@ void admin_free(struct admin *a) {
 	if (!a) return;
 	io_lane_free(a->lane);
 	admin_queries_end(a);
+	admin_texts_end(a);
 	http_server_free(a->server);
 	agent_free(a->agent);
 	dns_free(a->dns);

@@ -10,6 +10,7 @@ struct admin {
 	uint64_t started_ns;
 	struct io_lane *lane; /* for what reads disks */
 	struct list queries;  /* on the lane */
+	struct list texts;    /* likewise */
 	struct agent *agent;  /* NULL: none */
 	struct dns *dns;
 };
@@ -23,4 +24,7 @@ void admin_status(struct admin *a, struct http_exchange *x, bool ready);
 void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice rest);
 /* `id`: what follows /admin/v1/decisions/ in the path. */
 void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
+/* Takes it, if it is about policy versions or regions' states. */
+bool admin_control(struct admin *a, struct http_exchange *x);
+void admin_texts_end(struct admin *a);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */
