@@ -18,9 +18,10 @@ int command_drill(int argc, char **argv);
 int command_decide(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_policy(int argc, char **argv);
+int command_region(int argc, char **argv);
 int command_quarantine(int argc, char **argv);
 int command_cell(int argc, char **argv);
-int command_region(int argc, char **argv);
+int region_evacuate(int argc, char **argv); /* of command_region */
 
 /* --- options.c: `--name VALUE`, `--name=VALUE`, `-c VALUE`, flags; the rest are words ------- */
 

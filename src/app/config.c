@@ -127,8 +127,8 @@ enum err config_load(const char *path, struct config *c) {
 	memset(c, 0, sizeof(*c));
 	enum err e = load_node(path, &c->node);
 	if (e) return e;
-	path_resolve(path, c->node->policy, file);
-	e = config_load_policy(file, &c->policy);
+	path_resolve(path, c->node->policy, c->policy_path);
+	e = config_load_policy(c->policy_path, &c->policy);
 	if (!e) e = node_config_check(c->node, path, c->policy, config_say, &mistakes);
 	if (e) return e;
 	resolve_optional(path, c->node->data, c->data);

@@ -6,6 +6,7 @@
 struct config {
 	struct node_config *node;
 	struct policy *policy;
+	char policy_path[1024];
 	char dns_state[1024], dns_extfile[1024]; /* "": none */
 	char recordings[1024];               /* "": none */
 	char data[1024], coordination[1024]; /* resolved against the node file's directory */

@@ -14,10 +14,10 @@ static const struct command {
 	{"status", "regions, cells, homes, copies and lag", command_status},
 	{"decide", "which region a request belongs to, under a policy", command_decide},
 	{"explain", "the same, and for each region why or why not", command_explain},
-	{"policy", "test, compare, prove and replay a policy", command_policy},
+	{"policy", "test, compare, prove, activate a policy; go back", command_policy},
+	{"region", "drain a region of traffic, restore it, move its homes away, list them", command_region},
 	{"data", "get, put, delete and scan keys", command_data},
 	{"cell", "homes of cells, planned moves, failback", command_cell},
-	{"region", "move all homes away from a region", command_region},
 	{"drill", "kill, pause or restore a region of a playground", command_drill},
 	{"quarantine", "list and export what a failover could not keep", command_quarantine},
 };

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "coord/embedded.h"
 #include "coord/etcd.h"
-#include "edge/edge.h"
+#include "edge/rollout.h"
 #include "store/local.h"
 
 #include <pthread.h>
@@ -33,6 +33,8 @@ struct node {
 	struct edge *edges[WORKERS_MAX]; /* theirs */
 	char **store_dirs;               /* per cell; NULL: no copy here */
 	struct coord *coord;
+	struct rollout *rollout;
+	char policies[1200];
 };
 
 static void on_change(void *arg) {
@@ -40,6 +42,7 @@ static void on_change(void *arg) {
 	for (int i = 0; i < n->worker_count; i++)
 		if (n->workers[i].running) edge_wake(n->workers[i].edge);
 	if (n->admin) admin_changed(n->admin);
+	rollout_world_changed(n->rollout);
 }
 
 static enum err open_store(struct node *n, int cell, struct store **out, struct fault *fault) {
@@ -160,6 +163,8 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 		.host = n->host,
 		.registry = n->registry,
 		.files = files_posix(),
+		.rollout = n->rollout,
+		.policies = n->policies,
 		.store_dirs = (const char *const *)n->store_dirs,
 		.dns_state = *n->config->dns_state ? n->config->dns_state : NULL,
 		.dns_extfile = *n->config->dns_extfile ? n->config->dns_extfile : NULL,
@@ -168,6 +173,19 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 		.version = HOLDFAST_VERSION,
 	};
 	return admin_new(n->io, &options, &n->admin, fault);
+}
+
+static enum err open_rollout(struct node *n, struct fault *fault) {
+	snprintf(n->policies, sizeof(n->policies), "%s/policy", n->config->data);
+	struct rollout_options options = {
+		.boot = n->config->policy,
+		.boot_path = n->config->policy_path,
+		.config = n->config->node,
+		.files = files_posix(),
+		.dir = n->policies,
+		.registry = n->registry,
+	};
+	return rollout_new(n->io, &options, &n->rollout, fault);
 }
 
 /* Another node on one of our ports would share it without a word. */
@@ -201,7 +219,8 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 	if (count == 0) count = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (count > WORKERS_MAX) count = WORKERS_MAX;
 	struct edge_options options = {
-		.policy = c->policy,
+		.policy = rollout_policy(n->rollout),
+		.signals = rollout_signals(n->rollout),
 		.config = c->node,
 		.host = n->host,
 		.secret = slice_of(c->secret, c->secret_len),
@@ -249,10 +268,14 @@ enum err node_open(const struct config *config, struct node **out, struct fault 
 	/* Coordination first: it refuses a second process of this name before anything is opened. */
 	if (!e) e = open_coord(n, fault);
 	if (!e) e = check_ports(config, fault);
+	if (!e) e = open_rollout(n, fault);
 	if (!e) e = open_cells(n, cells, fault);
 	if (!e) e = open_host(n, cells, fault);
 	if (!e && !config->node->is_witness) e = open_workers(n, fault);
 	if (!e) e = open_admin(n, fault);
+	if (!e)
+		e = rollout_start(n->rollout, n->coord, n->host, n->edges, n->worker_count, on_change, n,
+		                  fault);
 	free(cells);
 	*out = n; /* also half open: the process reports and ends */
 	return e;
@@ -276,4 +299,5 @@ void node_close(struct node *n) {
 	}
 	admin_free(n->admin);
 	host_free(n->host);
+	rollout_free(n->rollout); /* after coordination, which has its operations */
 }

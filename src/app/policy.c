@@ -9,6 +9,8 @@ static const struct {
 } parts[] = {
 	{"test", policy_test},     {"diff", policy_diff},     {"prove", policy_prove},
 	{"record", policy_record}, {"replay", policy_replay},
+	{"activate", policy_activate}, {"rollback", policy_rollback},
+	{"status", policy_status}, {"history", policy_history},
 };
 
 static const char help[] =
@@ -16,9 +18,12 @@ static const char help[] =
 	"       holdfast policy diff OLD NEW\n"
 	"       holdfast policy prove POLICY\n"
 	"       holdfast policy record POLICY REQUESTS RECORDING\n"
-	"       holdfast policy replay RECORDING NEW\n\n"
-	"Each has --help of its own. All work on files alone, and are made for a check before a "
-	"merge.\n\n"
+	"       holdfast policy replay RECORDING NEW\n"
+	"       holdfast policy activate FILE\n"
+	"       holdfast policy rollback [--to VERSION]\n"
+	"       holdfast policy status | history\n\n"
+	"Each has --help of its own. The first five work on files alone, and are made for a check "
+	"before a\nmerge; the others speak to running regions.\n\n"
 	"example: holdfast policy test examples/policy.yaml examples/policy-tests.yaml\n";
 
 int command_policy(int argc, char **argv) {

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
+#include "edge/rollout.h"
 #include "io/http_problem.h"
 #include "io/http_uri.h"
 
@@ -56,11 +57,12 @@ static void on_request(void *arg, struct http_exchange *x) {
 	struct admin *a = arg;
 	const struct http1_head *h = http_exchange_head(x);
 	const char *why = "";
+	if (admin_control(a, x)) return;
 	if (h->method == METHOD_POST && slice_starts(h->path, SLICE_LIT(CELLS_PATH "/"))) {
 		size_t skip = sizeof(CELLS_PATH) - 1;
 		admin_cell(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
 	} else if (h->method != METHOD_GET && h->method != METHOD_HEAD) {
-		admin_problem(x, ERR_METHOD, "this takes GET; POST is for " CELLS_PATH "/CELL/move and …/failover");
+		admin_problem(x, ERR_METHOD, "this path takes GET");
 	} else if (slice_is(h->path, "/livez")) {
 		admin_answer(x, 200, "text/plain", SLICE_LIT("ok\n"));
 	} else if (slice_is(h->path, "/readyz")) {
@@ -82,6 +84,7 @@ static void on_request(void *arg, struct http_exchange *x) {
 	} else {
 		admin_problem(x, ERR_NOT_FOUND,
 		              "there is /metrics, /livez, /readyz, /admin/v1/status, "
+		              "/admin/v1/policy, /admin/v1/regions, "
 		              "/admin/v1/quarantine/CELL and " DECISIONS_PATH "ID");
 	}
 }
@@ -96,6 +99,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	list_init(&a->queries);
 	list_init(&a->moves);
 	list_init(&a->accepts);
+	list_init(&a->texts);
 	a->lane = io_lane_new(io, "admin");
 	if (!a->lane) {
 		free(a);
@@ -105,7 +109,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	struct http_server_options server = {
 		.limits = {.connections_max = 256,
 	                   .head_max_bytes = options->config->head_max_bytes,
-	                   .body_max_bytes = 65536,
+	                   .body_max_bytes = ROLLOUT_TEXT_MAX,
 	                   .unsent_max_bytes = 16 << 20,
 	                   .header_time_ms = options->config->header_time_ms,
 	                   .idle_time_ms = options->config->idle_time_ms,
@@ -117,7 +121,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	};
 	enum err e = http_server_new(io, &server, at->host, at->port, &a->server, fault);
 	if (!e && options->config->agent_check.port)
-		e = agent_new(io, options->config, options->host, &a->agent, fault);
+		e = agent_new(io, options, &a->agent, fault);
 	if (!e && (options->dns_state || options->dns_extfile) &&
 	    dns_new(io, a->lane, options, &a->dns) != ERR_OK)
 		e = fault_set(fault, ERR_NO_MEMORY, "no memory for the state for DNS");
@@ -139,6 +143,7 @@ void admin_free(struct admin *a) {
 	admin_queries_end(a);
 	admin_moves_end(a);
 	admin_accepts_end(a);
+	admin_texts_end(a);
 	http_server_free(a->server);
 	agent_free(a->agent);
 	dns_free(a->dns);

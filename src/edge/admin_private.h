@@ -12,6 +12,7 @@ struct admin {
 	struct list queries;  /* on the lane */
 	struct list moves;    /* admin_move.c */
 	struct list accepts;  /* admin_accept.c */
+	struct list texts;    /* likewise */
 	struct agent *agent;  /* NULL: none */
 	struct dns *dns;
 };
@@ -30,4 +31,7 @@ void admin_cell(struct admin *a, struct http_exchange *x, struct slice rest);
 /* Answer those under way; the loop has stopped. */
 void admin_moves_end(struct admin *a);
 void admin_accepts_end(struct admin *a);
+/* Takes it, if it is about policy versions or regions' states. */
+bool admin_control(struct admin *a, struct http_exchange *x);
+void admin_texts_end(struct admin *a);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */

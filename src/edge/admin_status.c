@@ -2,6 +2,7 @@
  * `holdfast status`, tests and people's scripts read it. */
 #include "base/bytes.h"
 #include "edge/admin_private.h"
+#include "edge/rollout.h"
 #include "io/http_problem.h"
 
 #include <stdlib.h>
@@ -106,18 +107,26 @@ static enum err render_cell(struct status *s, int i, struct buf *out) {
 	return e ? e : buf_append_str(out, "}");
 }
 
+static const struct policy *in_force(const struct admin *a) {
+	return a->options.rollout ? rollout_policy(a->options.rollout) : a->options.policy;
+}
+
 static enum err render(struct status *s, struct buf *out) {
 	struct admin *a = s->admin;
 	const struct policy *p = a->options.policy;
 	char hash[17] = {0};
-	hex_encode(slice_of(p->hash, 8), hash);
+	hex_encode(slice_of(in_force(a)->hash, 8), hash);
 	enum err e = buf_printf(out,
 	                        "{\"region\":\"%s\",\"version\":\"%s\",\"uptime_ms\":%llu,"
-	                        "\"ready\":%s,\"policy\":\"%s\","
-	                        "\"regions\":[",
+	                        "\"ready\":%s,\"policy\":\"%s\",",
 	                        a->options.config->region, a->options.version,
 	                        ull((io_now_ns(a->io) - a->started_ns) / 1000000),
 	                        s->ready ? "true" : "false", hash);
+	if (!e && a->options.rollout) {
+		e = rollout_tell_short(a->options.rollout, out);
+		if (!e) e = buf_append_str(out, ",");
+	}
+	if (!e) e = buf_append_str(out, "\"regions\":[");
 	for (int i = 0; !e && i < p->region_count; i++) {
 		bool up = i == a->options.config->self || host_region_up(a->options.host, i);
 		e = buf_printf(out, "%s{\"name\":\"%s\",\"jurisdiction\":\"%s\",\"up\":%s}",

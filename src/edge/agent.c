@@ -1,5 +1,6 @@
 /* HAProxy's agent-check: connect, get a line, done. */
 #include "edge/agent.h"
+#include "edge/rollout.h"
 
 #include <stdlib.h>
 
@@ -11,13 +12,17 @@ struct agent_port {
 struct agent {
 	const struct node_config *config;
 	const struct host *host;
+	const struct region_signals *signals; /* NULL: nobody drains */
 	struct agent_port ports[POLICY_REGIONS_MAX];
 };
 
 /* `ready` takes back a drain that HAProxy remembers; the reason of a `down` shows in its statistics. */
 static struct slice state_of(const struct agent_port *p) {
 	bool up = p->region == p->agent->config->self || host_region_up(p->agent->host, p->region);
-	return up ? SLICE_LIT("up ready 100%\n") : SLICE_LIT("down #no node of the region lives\n");
+	if (!up) return SLICE_LIT("down #no node of the region lives\n");
+	const struct region_signals *said = p->agent->signals;
+	bool drains = said && atomic_load(&said->draining) >> p->region & 1;
+	return drains ? SLICE_LIT("up drain\n") : SLICE_LIT("up ready 100%\n");
 }
 
 static void on_accept(void *arg, struct io_conn *conn) {
@@ -26,13 +31,14 @@ static void on_accept(void *arg, struct io_conn *conn) {
 	io_conn_close(conn, true);
 }
 
-enum err agent_new(struct io *io, const struct node_config *config, const struct host *host,
-                   struct agent **out, struct fault *fault) {
+enum err agent_new(struct io *io, const struct admin_options *options, struct agent **out, struct fault *fault) {
 	struct agent *a = calloc(1, sizeof(*a));
 	*out = a;
 	if (!a) return fault_set(fault, ERR_NO_MEMORY, "no memory for agent checks");
+	const struct node_config *config = options->config;
 	a->config = config;
-	a->host = host;
+	a->host = options->host;
+	a->signals = options->rollout ? rollout_signals(options->rollout) : NULL;
 	enum err e = ERR_OK;
 	for (int i = 0; !e && i < config->region_count; i++) {
 		struct agent_port *p = &a->ports[i];

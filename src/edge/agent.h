@@ -5,8 +5,7 @@
 /* HAProxy's agent-check: a port for each region, whose state is the line that whoever connects is
  * given. On the owner loop. */
 struct agent;
-MUST enum err agent_new(struct io *io, const struct node_config *config, const struct host *host,
-                        struct agent **out, struct fault *fault);
+MUST enum err agent_new(struct io *io, const struct admin_options *options, struct agent **out, struct fault *fault);
 void agent_free(struct agent *a);
 
 /* gdnsd's admin_state and extfile: each rewritten whole, on the lane, when it would say something else. */

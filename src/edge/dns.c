@@ -4,6 +4,7 @@
  * while there is one; in all others the regions that are down are marked so.
  *
  *   [*]/eu-west => DOWN      # no node of it lives (written without the brackets)
+ *   [*]/us-east => DOWN      # drained
  *   [*]/us-1/us-west => DOWN # home is us-east
  *
  * extfile: for plugins that know services by address (multifo, weighted), each as its region is.
@@ -12,6 +13,7 @@
  *
  * A file is replaced as a whole; gdnsd watches it. */
 #include "edge/agent.h"
+#include "edge/rollout.h"
 
 #include "base/log.h"
 
@@ -44,12 +46,19 @@ static bool region_up(const struct dns *d, int region) {
 	return region == d->options.config->self || host_region_up(d->options.host, region);
 }
 
+static bool region_drains(const struct dns *d, int region) {
+	const struct rollout *r = d->options.rollout;
+	return r && atomic_load(&rollout_signals(r)->draining) >> region & 1;
+}
+
 static enum err put_regions(struct dns *d, struct buf *out) {
 	enum err e = ERR_OK;
 	for (int i = 0; !e && i < d->options.policy->region_count; i++)
 		if (!region_up(d, i))
 			e = buf_printf(out, "*/%s => DOWN # no node of it lives\n",
 			               region_name(d, i));
+		else if (region_drains(d, i))
+			e = buf_printf(out, "*/%s => DOWN # drained\n", region_name(d, i));
 	return e;
 }
 
@@ -58,7 +67,8 @@ static enum err put_cell(struct dns *d, int cell, struct buf *out) {
 	const struct policy_cell *c = &d->options.policy->cells[cell];
 	struct host_cell_state s;
 	host_cell_state(d->options.host, cell, &s);
-	if (s.home < 0 || !s.active || !region_up(d, s.home)) return ERR_OK;
+	if (s.home < 0 || !s.active || !region_up(d, s.home) || region_drains(d, s.home))
+		return ERR_OK;
 	enum err e = ERR_OK;
 	for (int i = 0; !e && i < d->options.policy->region_count; i++)
 		if (i != s.home && region_up(d, i))

@@ -20,6 +20,7 @@ static void on_request(void *arg, struct http_exchange *x) {
 	r->edge = e;
 	r->x = x;
 	r->head = http_exchange_head(x);
+	list_push_back(&e->requests, &r->node);
 	r->arrived_ns = io_loop_ns(e->io);
 	r->deadline_ns = r->arrived_ns + e->options.config->hold_time_ms * 1000000;
 	struct fault fault = {0};
@@ -172,6 +173,7 @@ enum err edge_new(struct io *io, const struct edge_options *options, struct edge
 	e->here_name = p->regions[e->here].name;
 	e->wake.fn = on_wake;
 	e->drain.fn = on_drain;
+	list_init(&e->requests);
 	list_init(&e->held);
 	list_init(&e->calls);
 	arena_init(&e->scratch, SCRATCH_MAX_BYTES);

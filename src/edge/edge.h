@@ -6,18 +6,28 @@
  * marked [any] in cell/host.h.
  */
 #pragma once
+#include <stdatomic.h>
+
 #include "cell/host.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
 #include "policy/decide.h"
 #include "policy/node.h"
 
+/* What operators say of regions, written by the owner loop and read by every edge. */
+struct region_signals {
+	_Atomic uint64_t draining; /* bit per region */
+	_Atomic uint64_t heard_ns; /* when coordination last said so; on io_now_ns' clock */
+};
+
 struct edge;
+struct rollout;
 struct edge_options {
 	const struct policy *policy; /* outlive the edge */
 	const struct node_config *config;
 	struct host *host;   /* cell i of the host is cell i of the policy, region i likewise */
 	struct slice secret; /* signs session tokens; borrowed */
+	const struct region_signals *signals; /* what operators say of regions; NULL: nothing */
 	struct registry *registry;
 	int worker, workers; /* 0… of so many; goes into the ids of its decisions */
 	struct files *files; /* for recordings; NULL: as recordings */
@@ -25,6 +35,18 @@ struct edge_options {
 };
 MUST enum err edge_new(struct io *io, const struct edge_options *options, struct edge **out,
                        struct fault *fault);
+/* Any thread: from one moment on its loop the edge decides by another policy, requests under way
+ * included, and looks at no other than these two. Places must be the same (policy/change.h). A stopped
+ * edge answers no more. */
+struct edge_swap {
+	struct io_post post;
+	struct edge *edge;
+	struct io *reply_to;
+	const struct policy *policy, *last; /* last: decisions of it are remembered; NULL: none */
+	int index; /* the caller's */
+	void (*done)(struct edge_swap *s);
+};
+void edge_policy(struct edge *e, struct edge_swap *s);
 /* A cell or a region changed: decide anew for every held request. Any thread. */
 void edge_wake(struct edge *e);
 /* Any thread, once. Takes no more requests, answers those under way for a second at most, then
@@ -46,7 +68,7 @@ void edge_decision(struct edge *e, struct edge_query *q);
 void edge_free(struct edge *e);
 
 /* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID],
- * /admin/v1/decisions/ID. Beside it what tells HAProxy and gdnsd of the regions.
+ * /admin/v1/decisions/ID; admin_control.c: /admin/v1/policy…, /admin/v1/regions…. Beside it what tells HAProxy and gdnsd of the regions.
  * One per process, on the owner loop or a worker's. */
 struct admin;
 struct admin_options {
@@ -55,6 +77,8 @@ struct admin_options {
 	struct host *host;
 	struct registry *registry;
 	struct files *files;
+	struct rollout *rollout;       /* versions and drains; NULL: none */
+	const char *policies;          /* where it keeps texts */
 	const char *const *store_dirs; /* per cell: where its quarantine is; NULL: no copy here */
 	const char *dns_state, *dns_extfile; /* paths for gdnsd; NULL: none */
 	struct edge *const *edges;     /* remember decisions */

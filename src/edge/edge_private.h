@@ -24,12 +24,13 @@ enum { MOUTH_DECIDE, MOUTH_EXPLAIN, MOUTH_AUTH_REQUEST, MOUTH_EXT_AUTHZ, MOUTH_O
 
 struct request {
 	struct edge *edge;
+	struct list_node node; /* of edge->requests, until it is answered */
 	struct http_exchange *x;
 	const struct http1_head *head;
 	/* Serves it in this region; called anew when an attempt could not be finished. */
 	void (*serve)(struct request *r);
 
-	int tenant, cell;
+	int tenant, cell; /* tenant -1: the policy in force does not know it any more */
 	struct slice domain, key; /* decoded */
 	struct slice full_key;    /* tenant NUL domain NUL key */
 	bool write;
@@ -120,6 +121,7 @@ struct edge {
 	struct arena scratch; /* of the decision that is being made */
 	int here;
 	const char *here_name;
+	struct list requests; /* that were taken and are not answered */
 	struct list held;
 	size_t held_bytes;
 	struct list calls; /* passed on, not yet answered */

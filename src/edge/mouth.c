@@ -86,7 +86,7 @@ void mouth_decide(struct mouth *m) {
 	struct edge *e = m->edge;
 	world_decide(e, &m->ask, &m->decision);
 	if (!m->rehearsed) tape_add(e->tape, &e->world, &m->ask, &m->decision);
-	m->id = ring_add(&e->ring, &m->ask, &m->decision, e->world.version, m->id_text);
+	m->id = ring_add(&e->ring, e->policy, &m->ask, &m->decision, e->world.version, m->id_text);
 }
 
 /* Reasons that choose a region, rather than drop another. */

@@ -8,6 +8,7 @@
 static void finish(struct request *r, int status, const struct http_header *fields, int count,
                    struct slice body) {
 	tx_done(r);
+	list_remove(&r->edge->requests, &r->node);
 	if (r->held_since_ns)
 		histogram_record_us(r->edge->held_time,
 		                    (io_now_ns(r->edge->io) - r->held_since_ns) / 1000);
@@ -53,7 +54,7 @@ static struct slice token_text(struct request *r, const struct position *at) {
 static int decision_field(struct request *r, char id[RING_ID_MAX], struct http_header *out) {
 	struct edge *e = r->edge;
 	if (!r->decided) return 0;
-	struct slice text = ring_add(&e->ring, &r->ask, &r->decision, e->world.version, id);
+	struct slice text = ring_add(&e->ring, e->policy, &r->ask, &r->decision, e->world.version, id);
 	*out = http_field("Holdfast-Decision", text);
 	return 1;
 }

@@ -60,13 +60,19 @@ static size_t put_hex(char *out, uint64_t v) {
 	return digits;
 }
 
-struct slice ring_add(struct ring *r, const struct decide_request *request,
+void ring_keep(struct ring *r, const struct policy *a, const struct policy *b) {
+	for (uint64_t i = 0; i < r->size; i++)
+		if (r->entries[i].policy != a && r->entries[i].policy != b) r->entries[i].number = 0;
+}
+
+struct slice ring_add(struct ring *r, const struct policy *p, const struct decide_request *request,
                       const struct decision *d, uint64_t world_version, char id[RING_ID_MAX]) {
 	uint64_t number = ++r->last;
 	if (r->size) {
 		struct ring_entry *e = &r->entries[number % r->size];
 		e->number = number;
 		e->world_version = world_version;
+		e->policy = p;
 		keep_request(e, request);
 		keep_decision(e, d);
 	}

@@ -10,6 +10,7 @@ enum { RING_ID_MAX = 56, RING_METHOD_MAX = 16, RING_PATH_MAX = 256, RING_HOST_MA
 struct ring_entry {
 	uint64_t number; /* 0: none */
 	uint64_t world_version;
+	const struct policy *policy; /* that decided; the tenant and the rules are its */
 	struct decide_request request; /* its slices point into `text`; headers are not kept */
 	struct cel_net ip;
 	char text[RING_METHOD_MAX + RING_PATH_MAX + RING_HOST_MAX + POLICY_NAME_MAX + 8];
@@ -26,8 +27,10 @@ struct ring {
 MUST enum err ring_init(struct ring *r, uint64_t size, int region, int worker, uint32_t stamp);
 void ring_done(struct ring *r);
 /* Keeps it and writes its id; the slice points into `id`. */
-struct slice ring_add(struct ring *r, const struct decide_request *request,
+struct slice ring_add(struct ring *r, const struct policy *p, const struct decide_request *request,
                       const struct decision *d, uint64_t world_version, char id[RING_ID_MAX]);
+/* Forgets what other policies than these two decided: they may be freed. */
+void ring_keep(struct ring *r, const struct policy *a, const struct policy *b);
 /* NULL: not of this ring, or forgotten. */
 const struct ring_entry *ring_find(const struct ring *r, struct slice id);
 /* Whose ring gave this id out. False: it is no id. */

@@ -119,6 +119,11 @@ void route(struct request *r) {
 		respond_problem(r, ERR_CLOSED, NULL);
 		return;
 	}
+	if (r->tenant < 0) {
+		respond_problem(r, ERR_UNAUTHENTICATED,
+		                "the tenant of this credential has just been taken out of the policy");
+		return;
+	}
 	world_decide(e, &r->ask, &r->decision);
 	/* Once, where the request came first: a replay forecasts requests, not tries. */
 	if (!r->decided && !r->forwarded) tape_add(e->tape, &e->world, &r->ask, &r->decision);

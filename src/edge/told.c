@@ -47,8 +47,8 @@ static enum err put_request(const struct policy *p, const struct decide_request 
 	return e ? e : buf_printf(out, "},\"time_ms\":%llu", (unsigned long long)r->time_ms);
 }
 
-enum err told_entry(const struct policy *p, struct slice id, const struct ring_entry *entry,
-                    struct buf *out) {
+enum err told_entry(struct slice id, const struct ring_entry *entry, struct buf *out) {
+	const struct policy *p = entry->policy;
 	enum err e = told_begin(p, id, entry->world_version, out);
 	if (!e) e = put_request(p, &entry->request, out);
 	if (!e) e = buf_append_str(out, ",\"decision\":");
@@ -67,7 +67,7 @@ static void on_query(struct io_post *post) {
 	struct edge_query *q = CONTAINER_OF(post, struct edge_query, post);
 	struct edge *e = q->edge;
 	const struct ring_entry *entry = ring_find(&e->ring, slice_str(q->id));
-	q->err = entry ? told_entry(e->policy, slice_str(q->id), entry, &q->body) : ERR_NOT_FOUND;
+	q->err = entry ? told_entry(slice_str(q->id), entry, &q->body) : ERR_NOT_FOUND;
 	q->post.fn = on_done;
 	io_post(q->reply_to, &q->post);
 }

@@ -6,5 +6,4 @@
 MUST enum err told_begin(const struct policy *p, struct slice id, uint64_t world_version,
                          struct buf *out);
 /* The whole of what is remembered: request, decision, every reason. */
-MUST enum err told_entry(const struct policy *p, struct slice id, const struct ring_entry *e,
-                         struct buf *out);
+MUST enum err told_entry(struct slice id, const struct ring_entry *e, struct buf *out);

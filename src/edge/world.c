@@ -3,21 +3,26 @@
 
 static const uint64_t WORLD_NS = 5000000; /* regions are looked up at most so often */
 
-static void world_regions_update(struct edge *e, uint64_t now) {
-	for (int i = 0; i < e->policy->region_count; i++) {
-		struct world_region *w = &e->world_regions[i];
-		bool up = i == e->here || host_region_up(e->options.host, i);
-		w->state = up ? REGION_ACTIVE : REGION_DOWN;
-		w->breaker_open = now < e->breaker_until_ns[i];
-	}
-	e->world_ns = now;
-}
-
 static uint32_t age_ms(uint64_t now, uint64_t then) {
 	if (then == 0) return UINT32_MAX;
 	if (then >= now) return 0;
 	uint64_t ms = (now - then) / 1000000;
 	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+static void world_regions_update(struct edge *e, uint64_t now) {
+	const struct region_signals *said = e->options.signals;
+	uint64_t draining = said ? atomic_load(&said->draining) : 0;
+	uint32_t said_ms = said ? age_ms(now, atomic_load(&said->heard_ns)) : 0;
+	for (int i = 0; i < e->policy->region_count; i++) {
+		struct world_region *w = &e->world_regions[i];
+		bool up = i == e->here || host_region_up(e->options.host, i);
+		bool drains = draining >> i & 1;
+		w->state = !up ? REGION_DOWN : drains ? REGION_DRAINING : REGION_ACTIVE;
+		w->state_age_ms = up && drains ? said_ms : 0;
+		w->breaker_open = now < e->breaker_until_ns[i];
+	}
+	e->world_ns = now;
 }
 
 static void world_update(struct edge *e, int cell) {

@@ -58,7 +58,7 @@ struct load {
 	const struct policy_zones *zones; /* NULL: none can be had */
 	/* Sections; NULL: absent. */
 	const struct doc_node *regions, *residencies, *cells, *tenants, *variables, *rules, *signals,
-		*flags;
+		*safety, *flags;
 };
 
 /* Zeroed, in the policy's memory; NULL, and noted in the doc, without memory. */
@@ -95,6 +95,7 @@ bool load_consistency(struct load *l, const struct doc_node *n, enum consistency
 /* Digits with a sign and a point only: strtod would also take hexadecimal, "inf" and "nan". */
 bool load_number(struct slice text, double min, double max, double *out);
 void load_signal_section(struct load *l);
+void load_safety_section(struct load *l);
 /* Who is near whom; after the regions. */
 void load_distances(struct load *l);
 void load_unit(double latitude, double longitude, double out[3]);

@@ -79,6 +79,7 @@ static const struct field policy_fields[] = {
 	SECTION("cells", cells, false),
 	SECTION("tenants", tenants, false),
 	SECTION("signals", signals, false),
+	SECTION("safety", safety, false),
 	SECTION("variables", variables, false),
 	{.key = "rules",
          .type = FIELD_SEQUENCE,
@@ -110,6 +111,7 @@ static void load_sections(struct load *l) {
 	load_cell_section(l);
 	load_tenant_section(l);
 	load_signal_section(l);
+	load_safety_section(l);
 	load_distances(l);
 	load_rule_section(l);
 	load_flag_section(l);

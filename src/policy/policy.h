@@ -69,6 +69,12 @@ struct policy_attribute {
 struct policy_signals {
 	uint32_t state_ms, breaker_ms, capacity_ms, lag_ms; /* 10 s, 30 s, 10 s, 2 s */
 };
+/* What no change to what serves may do; see safety.h. */
+struct policy_safety {
+	uint32_t min_regions_active;   /* 0: any number will do */
+	double min_remaining_capacity; /* share of all that is installed; 0: any */
+	double max_tenants_moved;      /* share of all tenants; 1: any */
+};
 struct policy_rule;
 struct policy_flag;
 struct buf;
@@ -87,6 +93,7 @@ struct policy {
 	const struct policy_flag *flags; /* see flags.h */
 	int flag_count;
 	struct policy_signals signals;
+	struct policy_safety safety;
 	uint8_t hash[32]; /* SHA-256 of the source: the version people see */
 	struct policy_private *private;
 };

@@ -22,7 +22,7 @@ static struct slice add(struct ring *r, const char *path, char id[RING_ID_MAX]) 
 	                           .client = {.ip = &ip, .country = SLICE_LIT("DE")}};
 	struct decision d = {.verdict = VERDICT_HERE, .region = 1, .reason_count = 2};
 	d.reasons[1] = (struct decision_reason){REASON_HOME, 1, 7};
-	return ring_add(r, &q, &d, 9, id);
+	return ring_add(r, NULL, &q, &d, 9, id);
 }
 
 static void what_was_decided_is_found_by_its_id(void **state) {
