@@ -11,11 +11,13 @@
 #include "io/http_server.h"
 #include "policy/decide.h"
 #include "policy/node.h"
+#include "trust/tenancy.h"
 
 struct edge;
 struct edge_options {
 	const struct policy *policy; /* outlive the edge */
 	const struct node_config *config;
+	struct tenancy tenancy;
 	struct host *host;   /* cell i of the host is cell i of the policy, region i likewise */
 	struct slice secret; /* signs session tokens; borrowed */
 	struct registry *registry;

@@ -28,7 +28,9 @@ struct request {
 	/* Serves it in this region; called anew when an attempt could not be finished. */
 	void (*serve)(struct request *r);
 
-	int tenant, cell;
+	const struct policy_tenant *tenant;
+	int tenant_index; /* among the policy's; -1: made since */
+	int cell;
 	struct slice domain, key; /* decoded */
 	struct slice full_key;    /* tenant NUL domain NUL key */
 	bool write;

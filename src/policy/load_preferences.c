@@ -90,7 +90,7 @@ static int16_t load_zone(struct load *l, const struct doc_node *n) {
 	struct slice text = n->text;
 	bool signed_ = text.len > 0 && (text.ptr[0] == '+' || text.ptr[0] == '-');
 	int minutes = signed_ ? minutes_of(slice_of(text.ptr + 1, text.len - 1)) : -1;
-	if (minutes >= 0 && minutes <= 14 * 60)
+	if (minutes >= 0 && minutes <= ZONE_MINUTES_MAX)
 		return (int16_t)(text.ptr[0] == '-' ? -minutes : minutes);
 	doc_error(&l->doc, n, "found %s; expected " ZONE_EXPECTED, show(text).text);
 	return 0;

@@ -67,6 +67,24 @@ static enum err check_placement(const struct policy *p, const struct tenant_prof
 	return ERR_OK;
 }
 
+/* A window says which regions to leave alone meanwhile: those that are preferred. */
+static enum err check_maintenance(const struct tenant_profile *t, struct fault *f) {
+	const struct policy_maintenance *m = &t->maintenance;
+	bool never = m->from == m->to;
+	if (never && (m->from || m->zone))
+		return fault_set(f, ERR_INVALID,
+		                 "the maintenance window is over when it begins; expected another "
+		                 "time");
+	if (m->from >= DAY_MINUTES || m->to >= DAY_MINUTES || m->zone > ZONE_MINUTES_MAX ||
+	    m->zone < -ZONE_MINUTES_MAX)
+		return fault_set(f, ERR_INVALID, "no maintenance window; expected times of a day");
+	if (!never && t->preferred_count == 0)
+		return fault_set(f, ERR_INVALID,
+		                 "no regions are preferred that could be left alone during "
+		                 "maintenance; expected regions");
+	return ERR_OK;
+}
+
 /* The text of a fixed array, or false when it does not end within it. */
 static bool fixed_text(const char *chars, size_t size, struct slice *out) {
 	*out = slice_of(chars, strnlen(chars, size));
@@ -94,7 +112,8 @@ enum err tenant_profile_check(const struct policy *p, const struct tenant_profil
 	if (!fixed_text(t->tier, sizeof t->tier, &tier) ||
 	    (tier.len && !name_valid(tier, POLICY_NAME_MAX)))
 		return fault_set(f, ERR_INVALID, "no tier; expected a name");
-	return check_placement(p, t, f);
+	enum err e = check_maintenance(t, f);
+	return e ? e : check_placement(p, t, f);
 }
 
 enum err tenant_profile_rebind(struct tenant_profile *t, const struct policy *from,

@@ -21,6 +21,8 @@ struct tenant_profile {
 	uint8_t consistency;     /* enum consistency */
 	uint8_t preferred_count;
 	uint8_t preferred[POLICY_REPLICAS_MAX]; /* region indexes it wants reads from */
+	bool explicit_failover;                /* as in struct policy_tenant, and so is the next */
+	struct policy_maintenance maintenance;
 	char country[3];                        /* two capital letters, or "" */
 	char tier[POLICY_NAME_MAX + 1];         /* a name, or "" */
 };
