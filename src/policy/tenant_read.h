@@ -6,7 +6,9 @@
  *   acme,us,us-1,gold,US,bounded=500ms,us-west us-east,enterprise,sha256:0c28… sha256:77a1…
  *
  *   {"id": "acme", "residency": "us", "cell": "us-1", "tier": "gold", "country": "US",
- *    "consistency": "session", "preferences": {"regions": ["us-west"]},
+ *    "consistency": "session",
+ *    "preferences": {"regions": ["us-west"], "explicit_failover": false,
+ *                    "maintenance": {"from": "02:00", "to": "04:00", "zone": "+02:00"}},
  *    "attributes": {"plan": "enterprise"}, "keys": ["sha256:0c28…"]}
  *
  * In CSV lists are separated by single spaces and an empty field is one not given. Stricter than
