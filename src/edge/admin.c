@@ -1,6 +1,6 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
  * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID],
- * /admin/v1/decisions/ID. */
+ * /admin/v1/decisions/ID, /admin/v1/tenants…. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
@@ -51,10 +51,27 @@ static bool admin_ready(const struct admin *a, const char **why) {
 	return true;
 }
 
+/* Under /admin/v1/tenants things are changed, elsewhere they are only read so far. */
+static bool tenants_takes(struct admin *a, struct http_exchange *x, struct slice path) {
+	struct slice image = SLICE_LIT("/admin/v1/tenants-image/"),
+		     own = SLICE_LIT("/admin/v1/tenants");
+	if (!a->options.tenants) return false;
+	if (slice_starts(path, image)) {
+		admin_tenants_image(a, x, slice_of(path.ptr + image.len, path.len - image.len));
+		return true;
+	}
+	struct slice rest = slice_of(path.ptr + own.len, path.len - own.len);
+	if (!slice_starts(path, own) || (path.len > own.len && path.ptr[own.len] != '/'))
+		return false;
+	admin_tenants(a, x, rest);
+	return true;
+}
+
 static void on_request(void *arg, struct http_exchange *x) {
 	struct admin *a = arg;
 	const struct http1_head *h = http_exchange_head(x);
 	const char *why = "";
+	if (tenants_takes(a, x, h->path)) return;
 	if (h->method != METHOD_GET && h->method != METHOD_HEAD) {
 		admin_problem(x, ERR_METHOD, "the admin port takes GET so far");
 	} else if (slice_is(h->path, "/livez")) {
@@ -78,7 +95,8 @@ static void on_request(void *arg, struct http_exchange *x) {
 	} else {
 		admin_problem(x, ERR_NOT_FOUND,
 		              "there is /metrics, /livez, /readyz, /admin/v1/status, "
-		              "/admin/v1/quarantine/CELL and " DECISIONS_PATH "ID");
+		              "/admin/v1/quarantine/CELL, " DECISIONS_PATH
+		              "ID and /admin/v1/tenants");
 	}
 }
 

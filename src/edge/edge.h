@@ -9,6 +9,7 @@
 #include "cell/host.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
+#include "edge/tenants.h"
 #include "policy/decide.h"
 #include "policy/node.h"
 #include "trust/tenancy.h"
@@ -18,6 +19,7 @@ struct edge_options {
 	const struct policy *policy; /* outlive the edge */
 	const struct node_config *config;
 	struct tenancy tenancy;
+	struct tenants *tenants; /* takes what tenants prefer; NULL: nobody does */
 	struct host *host;   /* cell i of the host is cell i of the policy, region i likewise */
 	struct slice secret; /* signs session tokens; borrowed */
 	struct registry *registry;
@@ -46,13 +48,14 @@ void edge_decision(struct edge *e, struct edge_query *q);
 void edge_free(struct edge *e);
 
 /* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID],
- * /admin/v1/decisions/ID. Beside it what tells HAProxy and gdnsd of the regions.
+ * /admin/v1/decisions/ID, /admin/v1/tenants…. Beside it what tells HAProxy and gdnsd of the regions.
  * One per process, on the owner loop or a worker's. */
 struct admin;
 struct admin_options {
 	const struct policy *policy;
 	const struct node_config *config;
 	struct host *host;
+	struct tenants *tenants;
 	struct registry *registry;
 	struct files *files;
 	const char *const *store_dirs; /* per cell: where its quarantine is; NULL: no copy here */

@@ -148,6 +148,10 @@ MUST enum err request_check_domain(struct slice domain, struct fault *fault);
 /* "7-1234" → epoch, seq, with or without the quotes of an ETag. */
 MUST enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq);
 
+/* --- preferences.c --- */
+/* Answers it, if its path is /v1/preferences. */
+bool preferences_takes(struct edge *e, struct http_exchange *x);
+
 /* --- hop.c --------------------------------------------------------------------------- */
 enum { HOP_CONSISTENCY_MAX = 32 };
 void hop_init(struct edge *e);     /* of e->regions and e->hop */

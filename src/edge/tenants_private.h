@@ -1,0 +1,115 @@
+/* What the parts of edge/tenants share.
+ *
+ * tenants.c follows the log; tenants_change.c appends to it; tenants_image.c opens and fetches images;
+ * tenants_build.c makes them; tenants_show.c reads. All on the owner loop but for jobs on the lane. */
+#pragma once
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "edge/tenants.h"
+#include "io/http_client.h"
+#include "policy/tenant_log.h"
+#include "policy/tenant_read.h"
+
+#define TENANTS_HEAD_KEY "tenants/head"
+#define TENANTS_ARCHIVE_KEY "tenants/log/"
+enum { TENANTS_PATH_MAX = 1200, TENANTS_HEX_BYTES = 2 * SHA256_BYTES + 1 };
+
+/* A key of coordination as it was seen last. */
+struct tenants_place {
+	uint64_t revision; /* of coordination; 0: absent */
+	size_t len;
+	uint8_t value[TENANT_LOG_VALUE_MAX];
+};
+
+/* An open image. */
+struct tenants_image {
+	uint8_t hash[SHA256_BYTES];
+	struct slice bytes; /* mapped; empty: the one without tenants, in memory */
+	struct tenant_image *image;
+};
+
+struct tenants_opening {
+	struct io_job job;
+	struct tenants_image image;
+	char path[TENANTS_PATH_MAX];
+	enum err err;
+	struct fault fault;
+	bool running;
+	bool sweeps; /* takes other images away: nobody is making one */
+};
+
+struct tenants_fetch {
+	struct http_call call;
+	struct http_header field;
+	struct io_job job;
+	char target[160], proof[TENANTS_PROOF_BYTES], hex[TENANTS_HEX_BYTES];
+	char part[TENANTS_PATH_MAX], path[TENANTS_PATH_MAX], host[256];
+	uint8_t hash[SHA256_BYTES];
+	struct buf piece;
+	uint64_t offset, bytes;
+	int region, failures;
+	enum err err;
+	bool running, whole;
+};
+
+struct tenants {
+	struct io *io;
+	struct tenants_options options;
+	struct directory *directory;
+	struct buf none; /* the image without tenants */
+	struct tenants_image current;
+	_Atomic bool complete;
+	uint64_t applied; /* revision */
+
+	struct tenants_place head_place, archives[TENANT_ARCHIVES];
+	struct tenant_head head; /* borrows from head_place */
+	bool head_known, head_bad;
+	struct coord_op read_op;
+	bool refreshing;
+
+	struct list queue;
+	size_t queued;
+	struct tenants_change *current_change;
+	struct coord_op put_op;
+	struct tenant_append append;
+	uint8_t change[TENANT_CHANGE_BYTES_MAX], value[TENANT_LOG_VALUE_MAX];
+	size_t change_len, value_len;
+	json_t *new_row;
+	struct tenant_reader *reader;
+	struct arena scratch;
+	struct io_timer *timer; /* changes that have waited too long; fetches again */
+
+	struct io_lane *lane;
+	struct tenants_opening opening;
+	uint8_t unopened[SHA256_BYTES]; /* the image of which was logged that it cannot be opened */
+	struct tenants_fetch fetch;
+	struct http_client *client;
+	struct tenants_build *build; /* NULL: none is under way */
+};
+
+/* --- tenants.c --- */
+void tenants_advance(struct tenants *t);
+void tenants_refresh(struct tenants *t); /* reads the head, then advances */
+/* What was put by this node itself. */
+void tenants_saw(struct tenants *t, struct tenants_place *place, struct slice value,
+                 uint64_t revision);
+/* Calls fn for every change after `from`, in order. ERR_UNAVAILABLE: chunks are missing yet. */
+MUST enum err tenants_walk(struct tenants *t, uint64_t from,
+                           void (*fn)(struct tenants *t, struct slice change, uint64_t revision));
+
+/* --- tenants_change.c --- */
+void tenants_change_next(struct tenants *t);
+void tenants_change_tick(struct tenants *t);
+/* What may not change, and whose keys these are; also for imports. `now` NULL: there is none. */
+MUST enum err tenants_check_row(const struct tenants *t, const struct tenant_row *now,
+                                bool of_policy, const struct tenant_row *row, struct fault *f);
+
+/* --- tenants_image.c --- */
+void tenants_image_want(struct tenants *t); /* t->head's */
+void tenants_image_tick(struct tenants *t);
+void tenants_image_close(struct tenants *t, struct tenants_image *image);
+void tenants_image_path(const struct tenants *t, const uint8_t hash[SHA256_BYTES],
+                        char out[TENANTS_PATH_MAX]);
+/* The image is open: readers see it from now on. */
+void tenants_image_use(struct tenants *t, struct tenants_image *image);
