@@ -16,6 +16,7 @@ static const struct command {
 	{"explain", "the same, and for each region why or why not", command_explain},
 	{"policy", "test, compare, prove and replay a policy", command_policy},
 	{"data", "get, put, delete and scan keys", command_data},
+	{"tenant", "make, change, show, list and import tenants", command_tenant},
 	{"drill", "kill, pause or restore a region of a playground", command_drill},
 	{"quarantine", "list and export what a failover could not keep", command_quarantine},
 };

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
+#include "edge/tenants_import.h"
 #include "io/http_problem.h"
 #include "io/http_uri.h"
 
@@ -52,19 +53,26 @@ static bool admin_ready(const struct admin *a, const char **why) {
 }
 
 /* Under /admin/v1/tenants things are changed, elsewhere they are only read so far. */
+static const struct tenants_path {
+	struct slice path;
+	void (*serve)(struct admin *a, struct http_exchange *x, struct slice rest);
+} tenants_paths[] = {
+	{{(const uint8_t *)"/admin/v1/tenants", 17}, admin_tenants},
+	{{(const uint8_t *)"/admin/v1/tenants-import", 24}, admin_tenants_import},
+	{{(const uint8_t *)"/admin/v1/tenants-image", 23}, admin_tenants_image},
+};
+
 static bool tenants_takes(struct admin *a, struct http_exchange *x, struct slice path) {
-	struct slice image = SLICE_LIT("/admin/v1/tenants-image/"),
-		     own = SLICE_LIT("/admin/v1/tenants");
-	if (!a->options.tenants) return false;
-	if (slice_starts(path, image)) {
-		admin_tenants_image(a, x, slice_of(path.ptr + image.len, path.len - image.len));
+	for (size_t i = 0; a->options.tenants && i < sizeof(tenants_paths) / sizeof(*tenants_paths);
+	     i++) {
+		struct slice own = tenants_paths[i].path;
+		struct slice rest = slice_of(path.ptr + own.len, path.len - own.len);
+		if (!slice_starts(path, own) || (path.len > own.len && rest.ptr[0] != '/'))
+			continue;
+		tenants_paths[i].serve(a, x, rest);
 		return true;
 	}
-	struct slice rest = slice_of(path.ptr + own.len, path.len - own.len);
-	if (!slice_starts(path, own) || (path.len > own.len && path.ptr[own.len] != '/'))
-		return false;
-	admin_tenants(a, x, rest);
-	return true;
+	return false;
 }
 
 static void on_request(void *arg, struct http_exchange *x) {
@@ -117,7 +125,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	struct http_server_options server = {
 		.limits = {.connections_max = 256,
 	                   .head_max_bytes = options->config->head_max_bytes,
-	                   .body_max_bytes = 65536,
+	                   .body_max_bytes = TENANTS_IMPORT_PIECE_BYTES,
 	                   .unsent_max_bytes = 16 << 20,
 	                   .header_time_ms = options->config->header_time_ms,
 	                   .idle_time_ms = options->config->idle_time_ms,

@@ -25,5 +25,6 @@ void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice res
 void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
 /* `rest`: what follows /admin/v1/tenants in the path. Changes too. */
 void admin_tenants(struct admin *a, struct http_exchange *x, struct slice rest);
-void admin_tenants_image(struct admin *a, struct http_exchange *x, struct slice hash);
+void admin_tenants_import(struct admin *a, struct http_exchange *x, struct slice rest);
+void admin_tenants_image(struct admin *a, struct http_exchange *x, struct slice rest);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */

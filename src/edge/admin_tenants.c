@@ -251,9 +251,10 @@ void admin_tenants(struct admin *a, struct http_exchange *x, struct slice rest) 
 
 /* --- images, for other regions --------------------------------------------------------------------- */
 
-void admin_tenants_image(struct admin *a, struct http_exchange *x, struct slice hash) {
+void admin_tenants_image(struct admin *a, struct http_exchange *x, struct slice rest) {
 	const struct http1_head *head = http_exchange_head(x);
 	struct slice query = head->query, name, value, proof = {0}, piece;
+	struct slice hash = slice_of(rest.ptr + 1, rest.len ? rest.len - 1 : 0);
 	uint64_t offset = 0;
 	for (int i = 0; i < head->header_count; i++)
 		if (slice_eq_nocase(head->headers[i].name, SLICE_LIT("Holdfast-Proof")))

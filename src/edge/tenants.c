@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "edge/tenants_import.h"
 #include "edge/tenants_private.h"
 
 #include <stdatomic.h>
@@ -196,6 +197,7 @@ enum err tenants_new(struct io *io, const struct tenants_options *options, struc
 void tenants_free(struct tenants *t) {
 	if (!t) return;
 	io_lane_free(t->lane);
+	tenants_import_end(t);
 	http_client_free(t->client);
 	io_timer_free(t->timer);
 	tenant_reader_free(t->reader);

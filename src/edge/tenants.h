@@ -66,6 +66,7 @@ struct tenants_change {
 	struct tenants *tenants;
 	uint64_t until_ns;
 	int tries;
+	bool refreshed;
 };
 /* Any thread. */
 void tenants_change(struct tenants *t, struct tenants_change *c);

@@ -126,6 +126,7 @@ static enum err make(struct tenants *t, struct tenants_change *c, bool *same) {
 
 /* --- putting it ---------------------------------------------------------------------------------- */
 
+/* From the newest row that coordination has. */
 static void again(struct tenants *t) {
 	struct tenants_change *c = t->current_change;
 	if (++c->tries >= TENANTS_TRIES) {
@@ -133,6 +134,8 @@ static void again(struct tenants *t) {
 		end_current(t, ERR_CONFLICT);
 		return;
 	}
+	c->refreshed = true;
+	c->fault = (struct fault){0};
 	json_decref(t->new_row);
 	t->new_row = NULL;
 	t->current_change = NULL;
@@ -199,11 +202,16 @@ static void start(struct tenants *t, struct tenants_change *c) {
 	enum err e = make(t, c, &same);
 	if (!e && !same)
 		e = tenant_log_append(&t->head, slice_of(t->change, t->change_len), &t->append);
+	uint64_t archived = t->append.head.newest.number - t->append.head.first;
+	if (e == ERR_OVERLOADED || (!e && !same && archived >= TENANT_ARCHIVES - 4))
+		tenants_build_due(t);
 	if (e == ERR_OVERLOADED)
 		fault_set(&c->fault, e,
 		          "the log of tenants is full until its image is made anew; try again in "
 		          "some seconds");
-	if (e || same)
+	if ((e || same) && !c->refreshed)
+		again(t); /* what another region did a moment ago may not have come here yet */
+	else if (e || same)
 		end_current(t, e);
 	else if (t->append.archives)
 		put_archive(t);
@@ -251,6 +259,7 @@ static void on_change(struct io_post *post) {
 void tenants_change(struct tenants *t, struct tenants_change *c) {
 	c->tenants = t;
 	c->tries = 0;
+	c->refreshed = false;
 	c->row = NULL;
 	c->fault = (struct fault){0};
 	c->post.fn = on_change;

@@ -85,7 +85,8 @@ struct tenants {
 	uint8_t unopened[SHA256_BYTES]; /* the image of which was logged that it cannot be opened */
 	struct tenants_fetch fetch;
 	struct http_client *client;
-	struct tenants_build *build; /* NULL: none is under way */
+	struct tenants_build *build;   /* NULL: none is under way */
+	struct tenants_import *import; /* the last one; NULL: there was none */
 };
 
 /* --- tenants.c --- */
@@ -104,6 +105,46 @@ void tenants_change_tick(struct tenants *t);
 /* What may not change, and whose keys these are; also for imports. `now` NULL: there is none. */
 MUST enum err tenants_check_row(const struct tenants *t, const struct tenant_row *now,
                                 bool of_policy, const struct tenant_row *row, struct fault *f);
+
+/* --- tenants_build.c: a new image in the place of the old one --- */
+
+/* Names or keys that were seen: by a keyed hash of 64 bits, so that a million cost 16 MiB. */
+struct hash_set {
+	uint64_t *slots, seed[2];
+	size_t count, cap;
+};
+MUST enum err hash_set_add(struct hash_set *s, struct slice text, bool *fresh);
+bool hash_set_has(const struct hash_set *s, struct slice text);
+void hash_set_done(struct hash_set *s);
+
+/* From all tenants there are, and from what `add` adds before them. Caller-owned until done. */
+struct tenants_build {
+	/* On the lane: NULL: nothing is added. What it adds takes the place of rows of that name. */
+	enum err (*add)(struct tenants_build *b, struct tenant_builder *to, struct fault *f);
+	void (*done)(struct tenants_build *b);
+	enum err err; /* ERR_OK: published, and served here */
+	struct fault fault;
+	_Atomic uint64_t step_done, step_total; /* how far, in rows of those there are */
+	_Atomic bool building;                  /* `add` is over */
+	uint64_t count;                         /* of tenants, at the end */
+
+	/* private */
+	struct tenants *tenants;
+	struct io_job job;
+	struct coord_op op;
+	struct tenants_place then_place;
+	struct tenant_head then;
+	struct tenants_image image;
+	struct hash_set names, keys;
+	uint64_t seed[2];
+	uint8_t value[TENANT_LOG_VALUE_MAX];
+	size_t value_len;
+	int tries;
+};
+/* False: another is under way, or the directory is not complete. */
+bool tenants_build_start(struct tenants *t, struct tenants_build *b);
+/* The log is long: makes an image of what there is. */
+void tenants_build_due(struct tenants *t);
 
 /* --- tenants_image.c --- */
 void tenants_image_want(struct tenants *t); /* t->head's */

@@ -27,6 +27,8 @@ struct tenant_reader;
 struct tenant_reader *tenant_reader_new(enum tenant_format format, const struct policy *policy,
                                         const char *file);
 void tenant_reader_free(struct tenant_reader *r);
+/* The line, from 1, at which what is read next begins. */
+uint32_t tenant_reader_line(const struct tenant_reader *r);
 
 /* Reads at most one row from the front of `in`, and sets *used to what the caller must drop before
  * the next call. `at_end`: nothing comes after `in`. Without TENANT_RECORD_BYTES_MAX in `in` a

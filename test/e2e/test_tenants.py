@@ -274,3 +274,167 @@ def test_tenants_survive_and_who_was_away_catches_up(own_playground):
 def test_the_images_of_tenants_are_for_regions_only(playground):
     answer = playground.admin_get("us-east", "/admin/v1/tenants-image/" + "0" * 64)
     answer.problem(403, "forbidden")
+
+
+# --- the command -------------------------------------------------------------------------------------
+
+def tenant_command(cluster, *words, **kwargs):
+    return harness.holdfast("tenant", *words, "--dir", cluster.dir, **kwargs)
+
+
+def test_command_makes_changes_shows_and_lists(playground):
+    made = tenant_command(playground, "create", "cli-1", "residency=eu", "cell=eu-1", "tier=gold",
+                          "attr.plan=pro", "--region", "us-west", check=0).stdout.decode()
+    key = made.split("shown this once: ")[1].strip()
+    tenant = Tenant(playground.http, key)
+    wait_for("its key is good everywhere", lambda: all(knows(tenant, r) for r in REGIONS), 1, 0.01)
+    changed = tenant_command(playground, "set", "cli-1", "tier=", "regions=eu-central,eu-west",
+                             "maintenance=22:00-04:30+02:00", "explicit_failover=true", "attr.plan=",
+                             "attr.seat=7", "--json", check=0)
+    row = json.loads(changed.stdout)
+    window = {"from": "22:00", "to": "04:30", "zone": "+02:00"}
+    assert row == {"id": "cli-1", "residency": "eu", "cell": "eu-1", "consistency": "session",
+                   "preferences": {"regions": ["eu-central", "eu-west"], "explicit_failover": True,
+                                   "maintenance": window},
+                   "attributes": {"seat": "7"}, "keys": row["keys"]}
+    text = tenant_command(playground, "show", "cli-1", check=0).stdout.decode()
+    assert "22:00-04:30+02:00" in text and "eu-central eu-west" in text and key not in text
+    version = json.loads(tenant_command(playground, "show", "cli-1", "--json", check=0).stdout)["version"]
+    tenant_command(playground, "set", "cli-1", "tier=x", "--if-match", version, check=0)
+    late = tenant_command(playground, "set", "cli-1", "tier=y", "--if-match", version, check=1)
+    assert b"412" in late.stderr
+    fresh = json.loads(tenant_command(playground, "set", "cli-1", "--new-key", "--json", check=0).stdout)["key"]
+    assert wait_for("the new key", lambda: knows(Tenant(playground.http, fresh), "us-east"), 1, 0.01)
+    rows = [json.loads(line) for line in tenant_command(playground, "list", "--json", check=0).stdout.splitlines()]
+    assert {"acme", "cli-1"} <= {row["id"] for row in rows}
+    page = tenant_command(playground, "list", "--limit", 2, check=0)
+    assert len(page.stdout.splitlines()) == 3 and b"--cursor" in page.stderr
+
+
+@pytest.mark.parametrize("words, status, reason", [
+    (["create", "x"], 2, "residency=CLASS"), (["create", "x", "residency"], 2, "FIELD=VALUE"),
+    (["create", "x", "residency=us", "cell=us-1", "teir=x"], 2, "no such field"),
+    (["create", "x", "residency=us", "cell=eu-1"], 1, "outside residency class"),
+    (["create", "acme", "residency=us", "cell=us-1"], 1, "already"),
+    (["set", "acme"], 2, "FIELD=VALUE"), (["set", "nobody", "tier=x"], 1, "no tenant"),
+    (["set", "acme", "residency=eu"], 1, "outside residency class"),
+    (["set", "acme", "residency=eu", "cell=eu-1"], 1, "wrong place"), (["show", "nobody"], 1, "no tenant"),
+    (["show", "No"], 2, "no id"), (["list", "--limit", "0"], 2, "--limit"),
+    (["import", "x.txt"], 2, "--format"), (["import", "/nowhere.csv"], 1, "can be read")], ids=str)
+def test_command_says_what_is_wrong(playground, words, status, reason):
+    done = tenant_command(playground, *words, check=status)
+    assert reason in done.stderr.decode() and not done.stdout
+
+
+# --- imports -------------------------------------------------------------------------------------------
+
+def key_of(i):
+    return f"hf_import_{i:016d}"
+
+
+def csv_row(name, i, tier="gold", residency="us", cell="us-1"):
+    import hashlib
+    return f"{name},{residency},{cell},{tier},sha256:{hashlib.sha256(key_of(i).encode()).hexdigest()}\n"
+
+
+HEADER = "id,residency,cell,tier,key\n"
+
+
+def test_import_of_100000_is_in_every_region_at_once_and_for_good(own_playground, tmp_path):
+    early = create(own_playground, "us-east", "early", tier="free", attributes={"a": "b"})
+    assert prefer(early, "us-east", {"regions": ["us-west"]}).status == 200
+    count = 100_000
+    path = tmp_path / "many.csv"
+    path.write_text(HEADER + "".join(csv_row(f"many-{i}", i) for i in range(count))
+                    + "early,us,us-1,gold,\n")
+    done = tenant_command(own_playground, "import", path, "--json", check=0)
+    result = json.loads(done.stdout)
+    assert (result["state"], result["created"], result["changed"], result["rejected"]) == ("done", count, 1, 0)
+    some = [Tenant(own_playground.http, key_of(i)) for i in (0, 1, 50_000, count - 1)]
+    for region in REGIONS:
+        wait_for(f"{region} has the import", lambda: all(knows(t, region) for t in some), 5, 0.02)
+    # What the file did not say stays: the key and the preferences; the rest is as it says.
+    row = admin(own_playground, "eu-west", "GET", "/early").json
+    assert row["tier"] == "gold" and "attributes" not in row and row["preferences"] == {"regions": ["us-west"]}
+    assert knows(early, "eu-west")
+    late = create(own_playground, "eu-central", "late")
+    assert some[3].put("eu-west", "billing/x", b"1").status == 204
+    for region in REGIONS:
+        own_playground.kill(region)
+    # One has lost its image and gets it from another.
+    for image in (own_playground.dir / "eu-west" / "tenants").glob("*.image"):
+        image.unlink()
+    for region in REGIONS:
+        own_playground.restore(region)
+    for region in REGIONS:
+        for tenant in (*some, early, late):
+            wait_for(f"{region} knows them all", lambda: knows(tenant, region), 10)
+    listed = tenant_command(own_playground, "list", "--json", check=0).stdout.splitlines()
+    assert len(listed) == count + 5
+
+
+def test_bad_rows_are_placed_and_refuse_the_whole_or_are_left_out(playground, tmp_path):
+    create(playground, "us-east", "bad-there", residency="eu", cell="eu-1")
+    path = tmp_path / "bad.csv"
+    path.write_text(HEADER + csv_row("bad-1", 900_001) + "bad-2,mars,us-1,gold,\n"
+                    + csv_row("bad-1", 900_002) + csv_row("bad-3", 900_001)
+                    + "bad-there,us,us-1,gold,\n" + "acme,us,us-1,gold,\n" + "bad-4,us,eu-1,gold,\n"
+                    + csv_row("bad-5", 900_005))
+    done = tenant_command(playground, "import", path, check=1)
+    text = done.stderr.decode()
+    for place, reason in [(":3:7:", "mars"), (":4:", "stands in the file already"), (":5:", "key 1"),
+                          (":6:", "wrong place"), (":7:", "policy.yaml"), (":8:", "outside residency class")]:
+        assert any(place in line and reason in line for line in text.splitlines()), (place, text)
+    assert "6 of 8 rows are wrong: nothing was imported" in text
+    admin(playground, "us-east", "GET", "/bad-5").problem(404, "not-found")
+    kept = tenant_command(playground, "import", path, "--keep-going", check=0)
+    assert b"2 new, 0 changed, 6 left out" in kept.stdout and b":7:" in kept.stderr
+    for region in REGIONS:
+        wait_for(f"{region} has it", lambda: knows(Tenant(playground.http, key_of(900_005)), region), 5, 0.02)
+    assert admin(playground, "us-east", "GET", "/bad-there").json["residency"] == "eu"
+
+
+def test_import_of_json_lines_by_a_pipe(playground):
+    lines = b'{"id":"pipe-1","residency":"us","cell":"us-1","preferences":{"regions":["us-west"],' \
+            b'"explicit_failover":true}}\n{"id":"pipe-2","residency":"eu","cell":"eu-1"}\n'
+    done = tenant_command(playground, "import", "-", "--format", "json", input=lines, check=0)
+    assert b"2 new" in done.stdout
+    again = tenant_command(playground, "import", "-", "--format", "json", input=lines, check=0)
+    assert b"0 new, 2 changed" in again.stdout
+    for words, reason in [(b"id,cell\nx,y\n", "residency"), (b"\x00\xff\xfe", ""), (b"", "empty")]:
+        wrong = tenant_command(playground, "import", "-", "--format", "csv", input=words, check=1)
+        assert reason in wrong.stderr.decode()
+
+
+def test_changes_beside_an_import_are_not_lost(own_playground, tmp_path):
+    path = tmp_path / "beside.csv"
+    path.write_text(HEADER + "".join(csv_row(f"beside-{i}", i) for i in range(60_000)))
+    import threading
+    done = []
+    worker = threading.Thread(target=lambda: done.append(
+        tenant_command(own_playground, "import", path, "--region", "us-east")))
+    worker.start()
+    made = []
+    while worker.is_alive():
+        made.append(create(own_playground, REGIONS[len(made) % 4], f"meanwhile-{len(made)}"))
+    worker.join()
+    assert done[0].returncode == 0, done[0]
+    assert len(made) > 10
+    for region in REGIONS:
+        for tenant in (*made, Tenant(own_playground.http, key_of(59_999))):
+            wait_for(f"{region} knows them all", lambda: knows(tenant, region), 5, 0.02)
+
+
+def test_a_full_log_becomes_an_image_by_itself(own_playground):
+    big = {f"a{i}": "x" * 250 for i in range(30)}
+    tenant = create(own_playground, "us-east", "wordy", attributes=big)
+    for i in range(60):
+        answer = admin(own_playground, REGIONS[i % 4], "PATCH", "/wordy", {"attributes": {"n": str(i)}})
+        assert answer.status == 200, answer
+        time.sleep(0.02)
+    images = list((own_playground.dir / "us-east" / "tenants").glob("*.image"))
+    assert len(images) == 1
+    for region in REGIONS:
+        wait_for(f"{region} is up to date", lambda: admin(own_playground, region, "GET", "/wordy").json[
+            "attributes"]["n"] == "59", 5)
+        assert knows(tenant, region)
