@@ -20,6 +20,8 @@ int command_explain(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_quarantine(int argc, char **argv);
 int command_tenant(int argc, char **argv);
+int command_cell(int argc, char **argv);
+int command_region(int argc, char **argv);
 
 /* --- options.c: `--name VALUE`, `--name=VALUE`, `-c VALUE`, flags; the rest are words ------- */
 

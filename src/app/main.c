@@ -17,6 +17,8 @@ static const struct command {
 	{"policy", "test, compare, prove and replay a policy", command_policy},
 	{"data", "get, put, delete and scan keys", command_data},
 	{"tenant", "make, change, show, list and import tenants", command_tenant},
+	{"cell", "homes of cells, planned moves, failback", command_cell},
+	{"region", "move all homes away from a region", command_region},
 	{"drill", "kill, pause or restore a region of a playground", command_drill},
 	{"quarantine", "list and export what a failover could not keep", command_quarantine},
 };
