@@ -104,6 +104,12 @@ static void on_watched(void *arg, const char *key, struct slice value, uint64_t 
 		rest = slice_of(rest.ptr + skip, rest.len - skip);
 		if (parse_u64(rest, TENANT_ARCHIVES - 1, &number) != ERR_OK) return;
 		tenants_saw(t, &t->archives[number], value, revision);
+	} else if (strcmp(key, TENANTS_NEXT_KEY) == 0) {
+		tenants_next_saw(t, value, revision);
+	} else if (slice_starts(rest, SLICE_LIT(TENANTS_HAS_KEY))) {
+		size_t skip = sizeof(TENANTS_HAS_KEY) - 1;
+		tenants_has_saw(t, slice_of(rest.ptr + skip, rest.len - skip), value, revision);
+		return;
 	}
 	tenants_advance(t);
 }
@@ -126,6 +132,7 @@ static void on_tick(void *arg) {
 	struct tenants *t = arg;
 	if (!t->head_known) tenants_refresh(t);
 	tenants_image_tick(t);
+	tenants_build_tick(t);
 	tenants_change_tick(t);
 	io_timer_start(t->timer, TICK_NS);
 }

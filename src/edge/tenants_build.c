@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const uint64_t SPREAD_NS = 20000000000, SPREAD_NS_PER_BYTE = 100; /* 10 MB/s */
 enum { ROWS_AT_ONCE = 1000, SET_FIRST = 1 << 12 };
 
 /* --- sets ------------------------------------------------------------------------------------------ */
@@ -253,12 +254,76 @@ static void publish(struct tenants_build *b) {
 	                           slice_of(b->value, b->value_len), &b->op);
 }
 
+/* --- to another region first ------------------------------------------------------------------------- */
+
+static void announce(struct tenants_build *b);
+
+/* Once another region has it. */
+static void spread_step(struct tenants_build *b) {
+	if (!b->spreading || b->announcing || !b->spread) return;
+	b->spreading = false;
+	b->tries = 0;
+	publish(b);
+}
+
+static void on_announced(struct coord_op *op, enum err err) {
+	struct tenants_build *b = CONTAINER_OF(op, struct tenants_build, op);
+	struct tenants *t = b->tenants;
+	b->announcing = false;
+	if (!err || err == ERR_CONFLICT) t->next.revision = op->revision;
+	if (!err) {
+		spread_step(b);
+		return;
+	}
+	if (err == ERR_CONFLICT && ++b->tries < TENANTS_TRIES) {
+		announce(b);
+		return;
+	}
+	b->spreading = false;
+	fault_set(&b->fault, ERR_UNAVAILABLE, "coordination does not answer; try again");
+	end(b, ERR_UNAVAILABLE);
+}
+
+static void announce(struct tenants_build *b) {
+	struct coord *coord = b->tenants->options.coord;
+	b->value_len = tenants_next_encode(b->image.hash, b->image.bytes.len, b->value);
+	b->op = (struct coord_op){.done = on_announced};
+	b->announcing = true;
+	coord->ops->put(coord, TENANTS_NEXT_KEY, b->tenants->next.revision,
+	                slice_of(b->value, b->value_len), &b->op);
+}
+
 static void on_built(struct io_job *job) {
 	struct tenants_build *b = CONTAINER_OF(job, struct tenants_build, job);
-	if (b->err)
+	struct tenants *t = b->tenants;
+	if (b->err) {
 		end(b, b->err);
-	else
+		return;
+	}
+	if (t->options.config->region_count < 2) {
 		publish(b);
+		return;
+	}
+	b->spreading = true;
+	b->until_ns = io_now_ns(t->io) + SPREAD_NS + b->image.bytes.len * SPREAD_NS_PER_BYTE;
+	announce(b);
+}
+
+void tenants_build_spread(struct tenants *t, const uint8_t hash[SHA256_BYTES]) {
+	struct tenants_build *b = t->build;
+	if (!b || !b->spreading || memcmp(hash, b->image.hash, SHA256_BYTES) != 0) return;
+	b->spread = true;
+	spread_step(b);
+}
+
+void tenants_build_tick(struct tenants *t) {
+	struct tenants_build *b = t->build;
+	if (!b || !b->spreading || b->announcing || io_now_ns(t->io) < b->until_ns) return;
+	b->spreading = false;
+	fault_set(&b->fault, ERR_UNAVAILABLE,
+	          "no other region took the image in time: it would be the only copy; try again "
+	          "when another region is up");
+	end(b, ERR_UNAVAILABLE);
 }
 
 /* --- beginning --------------------------------------------------------------------------------------- */

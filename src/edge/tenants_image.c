@@ -40,7 +40,7 @@ static void keep(struct tenants *t, struct slice change, uint64_t revision) {
 /* Other files than this one are of no use any more. On the lane's thread or before it starts. */
 struct sweep {
 	struct tenants *tenants;
-	const char *keep;
+	const char *keep, *next;
 };
 static void sweep_one(void *arg, const char *name) {
 	struct sweep *s = arg;
@@ -49,7 +49,7 @@ static void sweep_one(void *arg, const char *name) {
 	struct slice n = slice_str(name), end = SLICE_LIT(".image");
 	if (n.len < end.len || !slice_eq(slice_of(n.ptr + n.len - end.len, end.len), end)) return;
 	snprintf(path, sizeof path, "%s/%s", s->tenants->options.dir, name);
-	if (strcmp(path, s->keep) != 0)
+	if (strcmp(path, s->keep) != 0 && strcmp(path, s->next) != 0)
 		IGNORE(files->ops->unlink(files, path)); /* it only takes room */
 }
 
@@ -88,13 +88,11 @@ static void on_open_run(struct io_job *job) {
 		o->err = tenant_image_open(image->bytes, t->options.policy, &image->image,
 		                           &o->fault);
 	if (!o->err) o->err = tenant_image_verify_sums(image->image, &o->fault);
-	struct sweep sweep = {t, o->path};
+	struct sweep sweep = {t, o->path, o->next};
 	struct files *files = t->options.files;
 	if (!o->err && o->sweeps)
 		IGNORE(files->ops->list(files, t->options.dir, sweep_one, &sweep)); /* room */
 }
-
-static void fetch_start(struct tenants *t);
 
 static void on_open_done(struct io_job *job) {
 	struct tenants_opening *o = CONTAINER_OF(job, struct tenants_opening, job);
@@ -111,7 +109,7 @@ static void on_open_done(struct io_job *job) {
 	if (!wanted)
 		tenants_advance(t);
 	else if (e == ERR_NOT_FOUND || e == ERR_CORRUPT || e == ERR_FORMAT)
-		fetch_start(t);
+		tenants_fetch_start(t, t->head.image, t->head.image_bytes);
 	else if (memcmp(t->unopened, t->head.image, SHA256_BYTES) != 0) {
 		memcpy(t->unopened, t->head.image, SHA256_BYTES);
 		LOG(LOG_ERROR, "tenants", "the image of the tenants cannot be opened",
@@ -125,6 +123,7 @@ void tenants_image_want(struct tenants *t) {
 	*o = (struct tenants_opening){.running = true, .sweeps = t->build == NULL};
 	memcpy(o->image.hash, t->head.image, SHA256_BYTES);
 	tenants_image_path(t, t->head.image, o->path);
+	tenants_image_path(t, t->next.hash, o->next);
 	o->job.run = on_open_run;
 	o->job.done = on_open_done;
 	io_lane_submit(t->lane, &o->job);
@@ -197,9 +196,11 @@ static void on_piece_done(struct io_job *job) {
 		fetch_failed(t);
 	} else if (x->whole) {
 		x->running = false;
+		tenants_next_have(t, x->hash);
 		tenants_advance(t);
-	} else if (memcmp(x->hash, t->head.image, SHA256_BYTES) != 0) {
-		x->running = false; /* a newer one is wanted */
+	} else if (memcmp(x->hash, t->head.image, SHA256_BYTES) != 0 &&
+	           memcmp(x->hash, t->next.hash, SHA256_BYTES) != 0) {
+		x->running = false; /* another one is wanted by now */
 		tenants_advance(t);
 	} else {
 		fetch_next(t);
@@ -244,14 +245,14 @@ static void fetch_next(struct tenants *t) {
 	http_call_start(t->client, &x->call);
 }
 
-static void fetch_start(struct tenants *t) {
+void tenants_fetch_start(struct tenants *t, const uint8_t hash[SHA256_BYTES], uint64_t bytes) {
 	struct tenants_fetch *x = &t->fetch;
 	if (x->running || t->options.config->region_count < 2) return;
 	x->running = true;
 	x->failures = 0;
 	x->offset = 0;
-	x->bytes = t->head.image_bytes;
-	memcpy(x->hash, t->head.image, SHA256_BYTES);
+	x->bytes = bytes;
+	memcpy(x->hash, hash, SHA256_BYTES);
 	hex_encode(slice_of(x->hash, SHA256_BYTES), x->hex);
 	proof_make(t->options.secret, slice_str(x->hex), x->proof);
 	tenants_image_path(t, x->hash, x->path);
@@ -265,6 +266,7 @@ void tenants_image_tick(struct tenants *t) {
 	bool wanted = t->head_known && !t->head_bad && t->head.image_bytes &&
 	              memcmp(t->head.image, t->current.hash, SHA256_BYTES) != 0;
 	if (wanted) tenants_image_want(t);
+	tenants_next_step(t);
 }
 
 /* --- giving it to others ------------------------------------------------------------------------- */
@@ -274,11 +276,16 @@ enum err tenants_piece(const struct tenants *t, struct slice hash, struct slice 
 	char known[TENANTS_PROOF_BYTES], hex[TENANTS_HEX_BYTES];
 	proof_make(t->options.secret, hash, known);
 	if (!slice_eq_secret(proof, slice_str(known))) return ERR_FORBIDDEN;
-	hex_encode(slice_of(t->current.hash, SHA256_BYTES), hex);
-	struct slice bytes = t->current.bytes;
-	if (!slice_is(hash, hex) || offset >= bytes.len) return ERR_NOT_FOUND;
-	size_t left = bytes.len - (size_t)offset;
-	*out = slice_of(bytes.ptr + offset,
-	                left < TENANTS_PIECE_BYTES ? left : TENANTS_PIECE_BYTES);
-	return ERR_OK;
+	const struct tenants_image *all[] = {&t->current, t->build ? &t->build->image : NULL};
+	bool ready = t->build && t->build->spreading; /* before, it is the lane's */
+	for (int i = 0; i < 1 + ready; i++) {
+		struct slice bytes = all[i]->bytes;
+		hex_encode(slice_of(all[i]->hash, SHA256_BYTES), hex);
+		if (!slice_is(hash, hex) || offset >= bytes.len) continue;
+		size_t left = bytes.len - (size_t)offset;
+		*out = slice_of(bytes.ptr + offset,
+		                left < TENANTS_PIECE_BYTES ? left : TENANTS_PIECE_BYTES);
+		return ERR_OK;
+	}
+	return ERR_NOT_FOUND;
 }

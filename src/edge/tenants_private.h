@@ -13,6 +13,8 @@
 
 #define TENANTS_HEAD_KEY "tenants/head"
 #define TENANTS_ARCHIVE_KEY "tenants/log/"
+#define TENANTS_NEXT_KEY "tenants/next"
+#define TENANTS_HAS_KEY "tenants/has/" /* and a region */
 enum { TENANTS_PATH_MAX = 1200, TENANTS_HEX_BYTES = 2 * SHA256_BYTES + 1 };
 
 /* A key of coordination as it was seen last. */
@@ -35,6 +37,7 @@ struct tenants_opening {
 	char path[TENANTS_PATH_MAX];
 	enum err err;
 	struct fault fault;
+	char next[TENANTS_PATH_MAX]; /* is kept too */
 	bool running;
 	bool sweeps; /* takes other images away: nobody is making one */
 };
@@ -51,6 +54,19 @@ struct tenants_fetch {
 	int region, failures;
 	enum err err;
 	bool running, whole;
+};
+
+/* An image that may become the head's: other regions fetch it before, so that no region has the only
+ * copy of what all depend on. */
+struct tenants_next {
+	uint8_t hash[SHA256_BYTES];
+	uint64_t bytes;         /* 0: none was announced */
+	uint64_t revision;      /* of its key in coordination */
+	uint64_t told_revision; /* of what this region said that it has */
+	bool have, telling, told;
+	int tries;
+	struct coord_op op;
+	char key[COORD_KEY_MAX];
 };
 
 struct tenants {
@@ -84,6 +100,7 @@ struct tenants {
 	struct tenants_opening opening;
 	uint8_t unopened[SHA256_BYTES]; /* the image of which was logged that it cannot be opened */
 	struct tenants_fetch fetch;
+	struct tenants_next next;
 	struct http_client *client;
 	struct tenants_build *build;   /* NULL: none is under way */
 	struct tenants_import *import; /* the last one; NULL: there was none */
@@ -136,6 +153,9 @@ struct tenants_build {
 	struct tenant_head then;
 	struct tenants_image image;
 	struct hash_set names, keys;
+	bool spreading;          /* until another region has it, or until_ns */
+	bool announcing, spread; /* the announcement is not answered yet; another region has it */
+	uint64_t until_ns;
 	uint64_t seed[2];
 	uint8_t value[TENANT_LOG_VALUE_MAX];
 	size_t value_len;
@@ -143,10 +163,23 @@ struct tenants_build {
 };
 /* False: another is under way, or the directory is not complete. */
 bool tenants_build_start(struct tenants *t, struct tenants_build *b);
+void tenants_build_tick(struct tenants *t);
+/* Another region has the image with this hash. */
+void tenants_build_spread(struct tenants *t, const uint8_t hash[SHA256_BYTES]);
 /* The log is long: makes an image of what there is. */
 void tenants_build_due(struct tenants *t);
 
+/* --- tenants_spread.c: images before they are the head's --- */
+void tenants_next_saw(struct tenants *t, struct slice value, uint64_t revision);
+void tenants_has_saw(struct tenants *t, struct slice region, struct slice value, uint64_t revision);
+/* What was fetched is on the disk under its name. */
+void tenants_next_have(struct tenants *t, const uint8_t hash[SHA256_BYTES]);
+void tenants_next_step(struct tenants *t);
+size_t tenants_next_encode(const uint8_t hash[SHA256_BYTES], uint64_t bytes, uint8_t out[64]);
+
 /* --- tenants_image.c --- */
+/* Unless something is being fetched. */
+void tenants_fetch_start(struct tenants *t, const uint8_t hash[SHA256_BYTES], uint64_t bytes);
 void tenants_image_want(struct tenants *t); /* t->head's */
 void tenants_image_tick(struct tenants *t);
 void tenants_image_close(struct tenants *t, struct tenants_image *image);

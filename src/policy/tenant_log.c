@@ -55,7 +55,7 @@ static bool take_chunk(struct bytes_reader *r, struct tenant_chunk *out) {
 	out->number = bytes_u64(r);
 	out->before = bytes_u64(r);
 	out->count = bytes_u32(r);
-	if (r->failed || out->before > UINT64_MAX - out->count) return false;
+	if (r->failed || out->before > INT64_MAX || out->number > INT64_MAX) return false;
 	out->records = r->rest;
 	uint64_t found = 0;
 	for (; r->rest.len && !r->failed; found++) {

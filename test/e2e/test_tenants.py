@@ -432,6 +432,8 @@ def test_a_full_log_becomes_an_image_by_itself(own_playground):
         answer = admin(own_playground, REGIONS[i % 4], "PATCH", "/wordy", {"attributes": {"n": str(i)}})
         assert answer.status == 200, answer
         time.sleep(0.02)
+    tenants = {r: own_playground.status(r)["tenants"] for r in REGIONS}
+    assert all(t["complete"] and t["image"] and t["count"] >= 1 for t in tenants.values()), tenants
     images = list((own_playground.dir / "us-east" / "tenants").glob("*.image"))
     assert len(images) == 1
     for region in REGIONS:
