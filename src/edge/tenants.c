@@ -65,7 +65,7 @@ void tenants_advance(struct tenants *t) {
 		if (!has_image(t))
 			tenants_image_want(t);
 		else
-			complete = tenants_walk(t, t->applied, apply) == ERR_OK;
+			complete = tenants_walk(t, t->applied, apply) == ERR_OK && t->heard;
 	}
 	atomic_store(&t->complete, complete);
 	if (complete) tenants_change_next(t);
@@ -98,6 +98,7 @@ static void on_watched(void *arg, const char *key, struct slice value, uint64_t 
 	struct slice rest = slice_str(key);
 	uint64_t number;
 	if (strcmp(key, TENANTS_HEAD_KEY) == 0) {
+		t->heard = true;
 		tenants_saw(t, &t->head_place, value, revision);
 	} else if (slice_starts(rest, SLICE_LIT(TENANTS_ARCHIVE_KEY))) {
 		size_t skip = sizeof(TENANTS_ARCHIVE_KEY) - 1;
@@ -117,6 +118,7 @@ static void on_watched(void *arg, const char *key, struct slice value, uint64_t 
 static void on_read(struct coord_op *op, enum err err) {
 	struct tenants *t = CONTAINER_OF(op, struct tenants, read_op);
 	t->refreshing = false;
+	if (err == ERR_OK) t->heard = true;
 	if (err == ERR_OK) tenants_saw(t, &t->head_place, op->value, op->revision);
 	tenants_advance(t); /* after an error: the tick asks again */
 }
@@ -130,7 +132,8 @@ void tenants_refresh(struct tenants *t) {
 
 static void on_tick(void *arg) {
 	struct tenants *t = arg;
-	if (!t->head_known) tenants_refresh(t);
+	if (!t->heard) tenants_refresh(t);
+	tenants_keep_tick(t);
 	tenants_image_tick(t);
 	tenants_build_tick(t);
 	tenants_change_tick(t);
@@ -195,6 +198,8 @@ enum err tenants_new(struct io *io, const struct tenants_options *options, struc
 	if (e) return fault_set(f, e, "%s: %s", options->dir, err_text(e));
 	e = open_none(t, f);
 	if (e) return e;
+	tenants_keep_load(t);
+	tenants_advance(t);
 	e = options->coord->ops->watch(options->coord, "tenants/", on_watched, t);
 	if (e) return fault_set(f, e, "cannot watch the tenants: %s", err_text(e));
 	on_tick(t);
@@ -212,6 +217,7 @@ void tenants_free(struct tenants *t) {
 	if (image) tenants_image_close(t, &t->current);
 	buf_done(&t->none);
 	buf_done(&t->fetch.piece);
+	buf_done(&t->keep.bytes);
 	arena_done(&t->scratch);
 	free(t);
 }

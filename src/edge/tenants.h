@@ -4,7 +4,7 @@
  * change is lost to another, and chunks before it. What coordination cannot carry, an image of all
  * tenants, is a file: named by its hash, kept under `dir`, and fetched from another region's admin
  * port by who lacks it. A node that comes back reads its file, or fetches the newest, and then the
- * log. Nothing else is kept on disk.
+ * log; where coordination is silent, the log as it last knew it.
  *
  * Bounds: TENANTS_QUEUE_MAX changes wait here, each for TENANTS_WAIT_MS; a change is tried
  * TENANTS_TRIES times against others; one import at a time and node (edge/tenants_import.h).

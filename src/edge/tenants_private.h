@@ -69,6 +69,14 @@ struct tenants_next {
 	char key[COORD_KEY_MAX];
 };
 
+struct tenants_keep {
+	struct io_job job;
+	struct buf bytes;
+	uint64_t revision; /* of coordination, of the head that is kept */
+	bool running;
+	enum err err;
+};
+
 struct tenants {
 	struct io *io;
 	struct tenants_options options;
@@ -81,6 +89,8 @@ struct tenants {
 	struct tenants_place head_place, archives[TENANT_ARCHIVES];
 	struct tenant_head head; /* borrows from head_place */
 	bool head_known, head_bad;
+	bool heard; /* coordination said which head there is */
+	struct tenants_keep keep;
 	struct coord_op read_op;
 	bool refreshing;
 
@@ -115,6 +125,10 @@ void tenants_saw(struct tenants *t, struct tenants_place *place, struct slice va
 /* Calls fn for every change after `from`, in order. ERR_UNAVAILABLE: chunks are missing yet. */
 MUST enum err tenants_walk(struct tenants *t, uint64_t from,
                            void (*fn)(struct tenants *t, struct slice change, uint64_t revision));
+
+/* --- tenants_keep.c --- */
+void tenants_keep_load(struct tenants *t); /* blocks */
+void tenants_keep_tick(struct tenants *t);
 
 /* --- tenants_change.c --- */
 void tenants_change_next(struct tenants *t);
