@@ -20,6 +20,7 @@ int command_explain(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_region(int argc, char **argv);
 int command_quarantine(int argc, char **argv);
+int command_tenant(int argc, char **argv);
 int command_cell(int argc, char **argv);
 int region_evacuate(int argc, char **argv); /* of command_region */
 

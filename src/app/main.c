@@ -17,6 +17,7 @@ static const struct command {
 	{"policy", "test, compare, prove, activate a policy; go back", command_policy},
 	{"region", "drain a region of traffic, restore it, move its homes away, list them", command_region},
 	{"data", "get, put, delete and scan keys", command_data},
+	{"tenant", "make, change, show, list and import tenants", command_tenant},
 	{"cell", "homes of cells, planned moves, failback", command_cell},
 	{"drill", "kill, pause or restore a region of a playground", command_drill},
 	{"quarantine", "list and export what a failover could not keep", command_quarantine},

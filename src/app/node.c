@@ -6,6 +6,7 @@
 #include "coord/embedded.h"
 #include "coord/etcd.h"
 #include "edge/rollout.h"
+#include "edge/tenants.h"
 #include "store/local.h"
 
 #include <pthread.h>
@@ -35,6 +36,8 @@ struct node {
 	struct coord *coord;
 	struct rollout *rollout;
 	char policies[1200];
+	struct tenants *tenants;
+	char *tenants_dir;
 };
 
 static void on_change(void *arg) {
@@ -156,11 +159,30 @@ static enum err open_host(struct node *n, struct host_cell_options *cells, struc
 	return host_new(n->io, &options, &n->host, fault);
 }
 
+static enum err open_tenants(struct node *n, struct fault *fault) {
+	const struct config *c = n->config;
+	char dir[1200];
+	snprintf(dir, sizeof(dir), "%s/tenants", c->data);
+	n->tenants_dir = strdup(dir);
+	if (!n->tenants_dir) return fault_set(fault, ERR_NO_MEMORY, "no memory for a path");
+	struct tenants_options options = {
+		.policy = c->policy,
+		.config = c->node,
+		.coord = n->coord,
+		.files = files_posix(),
+		.dir = n->tenants_dir,
+		.secret = slice_of(c->secret, c->secret_len),
+	};
+	directory_thread_enter();
+	return tenants_new(n->io, &options, &n->tenants, fault);
+}
+
 static enum err open_admin(struct node *n, struct fault *fault) {
 	struct admin_options options = {
 		.policy = n->config->policy,
 		.config = n->config->node,
 		.host = n->host,
+		.tenants = n->tenants,
 		.registry = n->registry,
 		.files = files_posix(),
 		.rollout = n->rollout,
@@ -199,7 +221,9 @@ static enum err check_ports(const struct config *c, struct fault *fault) {
 
 static void *worker_main(void *arg) {
 	struct worker *w = arg;
+	directory_thread_enter();
 	io_run(w->io);
+	directory_thread_leave();
 	return NULL;
 }
 
@@ -222,6 +246,8 @@ static enum err open_workers(struct node *n, struct fault *fault) {
 		.policy = rollout_policy(n->rollout),
 		.signals = rollout_signals(n->rollout),
 		.config = c->node,
+		.tenancy = tenants_tenancy(n->tenants),
+		.tenants = n->tenants,
 		.host = n->host,
 		.secret = slice_of(c->secret, c->secret_len),
 		.registry = n->registry,
@@ -271,6 +297,7 @@ enum err node_open(const struct config *config, struct node **out, struct fault 
 	if (!e) e = open_rollout(n, fault);
 	if (!e) e = open_cells(n, cells, fault);
 	if (!e) e = open_host(n, cells, fault);
+	if (!e && !config->node->is_witness) e = open_tenants(n, fault);
 	if (!e && !config->node->is_witness) e = open_workers(n, fault);
 	if (!e) e = open_admin(n, fault);
 	if (!e)
@@ -298,6 +325,7 @@ void node_close(struct node *n) {
 		edge_free(w->edge); /* lets go of the stores' readers */
 	}
 	admin_free(n->admin);
+	tenants_free(n->tenants);
 	host_free(n->host);
 	rollout_free(n->rollout); /* after coordination, which has its operations */
 }

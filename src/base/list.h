@@ -28,6 +28,13 @@ static inline void list_push_back(struct list *l, struct list_node *n) {
 	l->head.prev = n;
 	l->count++;
 }
+static inline void list_push_front(struct list *l, struct list_node *n) {
+	n->next = l->head.next;
+	n->prev = &l->head;
+	l->head.next->prev = n;
+	l->head.next = n;
+	l->count++;
+}
 static inline void list_remove(struct list *l, struct list_node *n) {
 	n->prev->next = n->next;
 	n->next->prev = n->prev;

@@ -1,10 +1,11 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
  * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID],
- * /admin/v1/decisions/ID, and POST /admin/v1/cells/CELL/{move,failover}. */
+ * /admin/v1/decisions/ID, /admin/v1/tenants…, and POST /admin/v1/cells/CELL/{move,failover}. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
 #include "edge/rollout.h"
+#include "edge/tenants_import.h"
 #include "io/http_problem.h"
 #include "io/http_uri.h"
 
@@ -13,6 +14,7 @@
 
 #define DECISIONS_PATH "/admin/v1/decisions/"
 #define CELLS_PATH "/admin/v1/cells"
+_Static_assert((int)ROLLOUT_TEXT_MAX >= (int)TENANTS_IMPORT_PIECE_BYTES, "the greatest body");
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail) {
 	struct buf body;
@@ -53,11 +55,34 @@ static bool admin_ready(const struct admin *a, const char **why) {
 	return true;
 }
 
+/* Under /admin/v1/tenants things are changed, elsewhere they are only read so far. */
+static const struct tenants_path {
+	struct slice path;
+	void (*serve)(struct admin *a, struct http_exchange *x, struct slice rest);
+} tenants_paths[] = {
+	{{(const uint8_t *)"/admin/v1/tenants", 17}, admin_tenants},
+	{{(const uint8_t *)"/admin/v1/tenants-import", 24}, admin_tenants_import},
+	{{(const uint8_t *)"/admin/v1/tenants-image", 23}, admin_tenants_image},
+};
+
+static bool tenants_takes(struct admin *a, struct http_exchange *x, struct slice path) {
+	for (size_t i = 0; a->options.tenants && i < sizeof(tenants_paths) / sizeof(*tenants_paths);
+	     i++) {
+		struct slice own = tenants_paths[i].path;
+		struct slice rest = slice_of(path.ptr + own.len, path.len - own.len);
+		if (!slice_starts(path, own) || (path.len > own.len && rest.ptr[0] != '/'))
+			continue;
+		tenants_paths[i].serve(a, x, rest);
+		return true;
+	}
+	return false;
+}
+
 static void on_request(void *arg, struct http_exchange *x) {
 	struct admin *a = arg;
 	const struct http1_head *h = http_exchange_head(x);
 	const char *why = "";
-	if (admin_control(a, x)) return;
+	if (admin_control(a, x) || tenants_takes(a, x, h->path)) return;
 	if (h->method == METHOD_POST && slice_starts(h->path, SLICE_LIT(CELLS_PATH "/"))) {
 		size_t skip = sizeof(CELLS_PATH) - 1;
 		admin_cell(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
@@ -84,7 +109,7 @@ static void on_request(void *arg, struct http_exchange *x) {
 	} else {
 		admin_problem(x, ERR_NOT_FOUND,
 		              "there is /metrics, /livez, /readyz, /admin/v1/status, "
-		              "/admin/v1/policy, /admin/v1/regions, "
+		              "/admin/v1/policy, /admin/v1/regions, /admin/v1/tenants, "
 		              "/admin/v1/quarantine/CELL and " DECISIONS_PATH "ID");
 	}
 }

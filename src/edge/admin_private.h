@@ -26,6 +26,10 @@ void admin_status(struct admin *a, struct http_exchange *x, bool ready);
 void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice rest);
 /* `id`: what follows /admin/v1/decisions/ in the path. */
 void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
+/* `rest`: what follows /admin/v1/tenants in the path. Changes too. */
+void admin_tenants(struct admin *a, struct http_exchange *x, struct slice rest);
+void admin_tenants_import(struct admin *a, struct http_exchange *x, struct slice rest);
+void admin_tenants_image(struct admin *a, struct http_exchange *x, struct slice rest);
 /* `rest`: what follows /admin/v1/cells in the path of a POST: /CELL/move, /CELL/failover. */
 void admin_cell(struct admin *a, struct http_exchange *x, struct slice rest);
 /* Answer those under way; the loop has stopped. */

@@ -133,7 +133,16 @@ static enum err render(struct status *s, struct buf *out) {
 		               i ? "," : "", p->regions[i].name, p->regions[i].jurisdiction,
 		               up ? "true" : "false");
 	}
-	if (!e) e = buf_append_str(out, "],\"cells\":[");
+	if (!e) e = buf_append_str(out, "]");
+	if (!e && a->options.tenants) {
+		struct tenants_facts t = tenants_facts(a->options.tenants);
+		e = buf_printf(out,
+		               ",\"tenants\":{\"revision\":%llu,\"count\":%llu,\"complete\":%s,"
+		               "\"image\":\"%s\"}",
+		               ull(t.revision), ull(t.count), t.complete ? "true" : "false",
+		               t.image);
+	}
+	if (!e) e = buf_append_str(out, ",\"cells\":[");
 	for (int i = 0; !e && i < p->cell_count; i++) e = render_cell(s, i, out);
 	return e ? e : buf_append_str(out, "\n]}\n");
 }

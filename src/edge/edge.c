@@ -11,7 +11,7 @@ static const uint64_t DRAIN_NS = 1000000000, DRAIN_TICK_NS = 5000000;
 
 static void on_request(void *arg, struct http_exchange *x) {
 	struct edge *e = arg;
-	if (mouth_takes(e, x)) return;
+	if (mouth_takes(e, x) || preferences_takes(e, x)) return;
 	struct request *r = arena_alloc(http_exchange_arena(x), sizeof(*r));
 	if (!r) {
 		http_respond(x, 503, NULL, 0, slice_of(NULL, 0));

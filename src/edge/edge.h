@@ -11,8 +11,10 @@
 #include "cell/host.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
+#include "edge/tenants.h"
 #include "policy/decide.h"
 #include "policy/node.h"
+#include "trust/tenancy.h"
 
 /* What operators say of regions, written by the owner loop and read by every edge. */
 struct region_signals {
@@ -25,6 +27,8 @@ struct rollout;
 struct edge_options {
 	const struct policy *policy; /* outlive the edge */
 	const struct node_config *config;
+	struct tenancy tenancy;
+	struct tenants *tenants; /* takes what tenants prefer; NULL: nobody does */
 	struct host *host;   /* cell i of the host is cell i of the policy, region i likewise */
 	struct slice secret; /* signs session tokens; borrowed */
 	const struct region_signals *signals; /* what operators say of regions; NULL: nothing */
@@ -68,13 +72,15 @@ void edge_decision(struct edge *e, struct edge_query *q);
 void edge_free(struct edge *e);
 
 /* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID],
- * /admin/v1/decisions/ID; admin_control.c: /admin/v1/policy…, /admin/v1/regions…. Beside it what tells HAProxy and gdnsd of the regions.
+ * /admin/v1/decisions/ID, /admin/v1/tenants…; admin_control.c: /admin/v1/policy…, /admin/v1/regions….
+ * Beside it what tells HAProxy and gdnsd of the regions.
  * One per process, on the owner loop or a worker's. */
 struct admin;
 struct admin_options {
 	const struct policy *policy;
 	const struct node_config *config;
 	struct host *host;
+	struct tenants *tenants;
 	struct registry *registry;
 	struct files *files;
 	struct rollout *rollout;       /* versions and drains; NULL: none */

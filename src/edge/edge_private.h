@@ -30,7 +30,9 @@ struct request {
 	/* Serves it in this region; called anew when an attempt could not be finished. */
 	void (*serve)(struct request *r);
 
-	int tenant, cell; /* tenant -1: the policy in force does not know it any more */
+	const struct policy_tenant *tenant; /* NULL: the policy in force does not know it any more */
+	int tenant_index;                   /* among the policy's; -1: made since */
+	int cell;
 	struct slice domain, key; /* decoded */
 	struct slice full_key;    /* tenant NUL domain NUL key */
 	bool write;
@@ -149,6 +151,10 @@ MUST enum err request_full_key(struct request *r, struct slice domain, struct sl
 MUST enum err request_check_domain(struct slice domain, struct fault *fault);
 /* "7-1234" → epoch, seq, with or without the quotes of an ETag. */
 MUST enum err version_parse(struct slice text, uint64_t *epoch, uint64_t *seq);
+
+/* --- preferences.c --- */
+/* Answers it, if its path is /v1/preferences. */
+bool preferences_takes(struct edge *e, struct http_exchange *x);
 
 /* --- hop.c --------------------------------------------------------------------------- */
 enum { HOP_CONSISTENCY_MAX = 32 };

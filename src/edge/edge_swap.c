@@ -6,10 +6,15 @@
 
 /* Its cell is the same one: neither cells nor a tenant's cell change under traffic. What was decided
  * names tenants and rules by the old policy's numbers and is not told any more. */
-static void request_rebind(struct request *r, const struct policy *from, const struct policy *to) {
-	if (r->tenant < 0) return;
-	r->tenant = policy_find_tenant(to, slice_str(from->tenants[r->tenant].name));
-	r->ask.tenant = r->tenant;
+static void request_rebind(struct request *r, const struct policy *to) {
+	if (!r->tenant) return;
+	struct tenancy_found now = {-1, NULL};
+	/* Whatever stands in the way, it may be asked again. */
+	if (tenancy_find(&r->edge->options.tenancy, to, slice_str(r->tenant->name),
+	                 http_exchange_arena(r->x), &now) != ERR_OK)
+		now = (struct tenancy_found){-1, NULL};
+	r->tenant = r->ask.who = now.tenant;
+	r->tenant_index = r->ask.tenant = now.index;
 	r->decided = false;
 }
 
@@ -22,7 +27,7 @@ static void on_swap(struct io_post *post) {
 	struct edge_swap *s = CONTAINER_OF(post, struct edge_swap, post);
 	struct edge *e = s->edge;
 	LIST_EACH (&e->requests, n)
-		request_rebind(CONTAINER_OF(n, struct request, node), e->policy, s->policy);
+		request_rebind(CONTAINER_OF(n, struct request, node), s->policy);
 	e->policy = s->policy;
 	ring_keep(&e->ring, s->policy, s->last);
 	e->world.version++;

@@ -25,18 +25,20 @@ static const struct face {
 enum err mouth_caller(struct mouth *m, struct fault *fault) {
 	const struct node_config *c = m->edge->options.config;
 	const char *detail = NULL;
-	enum err e = identity_find_any(m->edge->policy, c->decision_keys, c->decision_key_count,
-	                               http1_header(m->head, FIELD_AUTHORIZATION),
-	                               http_exchange_memo(m->x), &m->caller, &detail);
+	enum err e = identity_find_any(
+		&m->edge->options.tenancy, m->edge->policy, c->decision_keys, c->decision_key_count,
+		http1_header(m->head, FIELD_AUTHORIZATION), http_exchange_memo(m->x),
+		http_exchange_arena(m->x), &m->caller, &detail);
 	return e ? fault_set(fault, e, "%s", detail) : ERR_OK;
 }
 
 /* The tenant is known: what it has as defaults, unless the request says otherwise. */
-static enum err about(struct mouth *m, int tenant, struct fault *fault) {
-	const struct policy_tenant *t = &m->edge->policy->tenants[tenant];
+static enum err about(struct mouth *m, const struct tenancy_found *who, struct fault *fault) {
+	const struct policy_tenant *t = who->tenant;
 	struct slice text = http1_header(m->head, FIELD_HOLDFAST_CONSISTENCY);
 	uint64_t bounded_ms = t->bounded_ms;
-	m->ask.tenant = tenant;
+	m->ask.tenant = who->index;
+	m->ask.who = who->tenant;
 	m->ask.consistency = t->consistency;
 	if (text.len && consistency_parse(text, &m->ask.consistency, &bounded_ms) != ERR_OK)
 		return fault_set(fault, ERR_INVALID,
@@ -46,33 +48,45 @@ static enum err about(struct mouth *m, int tenant, struct fault *fault) {
 	return ERR_OK;
 }
 
-static enum err client_tenant(struct mouth *m, struct slice authorization, int *tenant,
+static enum err client_tenant(struct mouth *m, struct slice authorization, struct identity *id,
                               struct fault *fault) {
 	struct identity_memo memo = {0}; /* the connection's has the proxy's own key */
 	const char *detail = NULL;
-	enum err e = identity_find(m->edge->policy, authorization, &memo, tenant, &detail);
+	enum err e = identity_find(&m->edge->options.tenancy, m->edge->policy, authorization, &memo,
+	                           http_exchange_arena(m->x), id, &detail);
 	return e ? fault_set(fault, e, "X-Client-Authorization: %s", detail) : ERR_OK;
 }
 
-enum err mouth_tenant_named(struct mouth *m, struct slice name, struct fault *fault) {
-	int tenant = policy_find_tenant(m->edge->policy, name);
+enum err mouth_find(struct mouth *m, struct slice name, struct tenancy_found *out,
+                    struct fault *fault) {
+	enum err e = ERR_OK;
+	*out = m->caller.who;
 	/* To a tenant, all others are the same: those that exist and those that do not. */
-	if (m->caller != IDENTITY_ANY && tenant != m->caller)
+	if (!m->caller.any && !slice_is(name, m->caller.who.tenant->name))
 		return fault_set(fault, ERR_FORBIDDEN,
 		                 "this key asks for its own tenant only; a proxy needs a key among "
 		                 "the node's decision_keys");
-	if (tenant < 0) return fault_set(fault, ERR_NOT_FOUND, "there is no such tenant");
-	return about(m, tenant, fault);
+	if (m->caller.any)
+		e = tenancy_find(&m->edge->options.tenancy, m->edge->policy, name,
+		                 http_exchange_arena(m->x), out);
+	if (e == ERR_NOT_FOUND) return fault_set(fault, e, "there is no such tenant");
+	return e ? fault_set(fault, e, "this region does not know all tenants yet") : ERR_OK;
+}
+
+enum err mouth_tenant_named(struct mouth *m, struct slice name, struct fault *fault) {
+	struct tenancy_found who;
+	enum err e = mouth_find(m, name, &who, fault);
+	return e ? e : about(m, &who, fault);
 }
 
 enum err mouth_tenant(struct mouth *m, struct fault *fault) {
-	if (m->caller != IDENTITY_ANY) return about(m, m->caller, fault);
+	if (!m->caller.any) return about(m, &m->caller.who, fault);
 	struct slice client = http1_header(m->head, FIELD_X_CLIENT_AUTHORIZATION);
 	struct slice name = http1_header(m->head, FIELD_X_TENANT);
 	if (client.len) {
-		int tenant = -1;
-		enum err e = client_tenant(m, client, &tenant, fault);
-		return e ? e : about(m, tenant, fault);
+		struct identity id;
+		enum err e = client_tenant(m, client, &id, fault);
+		return e ? e : about(m, &id.who, fault);
 	}
 	if (name.len) return mouth_tenant_named(m, name, fault);
 	return fault_set(fault, ERR_UNAUTHENTICATED,

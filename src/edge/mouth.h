@@ -13,7 +13,7 @@ struct mouth {
 	struct edge *edge;
 	struct http_exchange *x;
 	const struct http1_head *head;
-	int caller; /* tenant, or IDENTITY_ANY */
+	struct identity caller;
 	bool rehearsed; /* somebody wants to know what would be: not recorded */
 	struct cel_net ip;
 	struct decide_request ask;
@@ -35,6 +35,9 @@ MUST enum err mouth_caller(struct mouth *m, struct fault *fault);
 MUST enum err mouth_tenant(struct mouth *m, struct fault *fault);
 /* The same for a tenant by name: ERR_FORBIDDEN unless it is the caller or the caller may ask for any. */
 MUST enum err mouth_tenant_named(struct mouth *m, struct slice name, struct fault *fault);
+/* Whom a name means, within what the caller may ask. */
+MUST enum err mouth_find(struct mouth *m, struct slice name, struct tenancy_found *out,
+                         struct fault *fault);
 void mouth_decide(struct mouth *m);
 static inline bool mouth_has_region(const struct mouth *m) {
 	return m->decision.verdict == VERDICT_HERE || m->decision.verdict == VERDICT_FORWARD;

@@ -31,15 +31,16 @@ struct asking {
 	struct fault fault;
 };
 
-/* A tenant learns nothing of others, not even whether they exist. */
-static enum err check_tenant(struct asking *a, const json_t *object) {
-	const struct mouth *m = a->m;
-	const char *named = json_string_value(json_object_get(object, "tenant"));
-	if (m->caller == IDENTITY_ANY || !named) return ERR_OK;
-	if (strcmp(named, m->edge->policy->tenants[m->caller].name) == 0) return ERR_OK;
-	return fault_set(&a->fault, ERR_FORBIDDEN,
-	                 "this key asks for its own tenant only; a proxy needs a key among the "
-	                 "node's decision_keys");
+/* Whom it is about: those made since the policy too, which its reader does not know. Where no
+ * tenant is named, or there is none of that name, the reader says so in its own words. */
+static enum err find_tenant(struct asking *a, const json_t *object, struct tenancy_found *who) {
+	struct mouth *m = a->m;
+	const json_t *named = json_object_get(object, "tenant");
+	*who = m->caller.who;
+	if (!json_is_string(named)) return ERR_OK;
+	enum err e = mouth_find(
+		m, slice_of(json_string_value(named), json_string_length(named)), who, &a->fault);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 static enum err read_mistake(struct asking *a, int index, const struct json_mistake *why) {
@@ -55,9 +56,11 @@ static enum err answer_one(struct asking *a, const json_t *object, int index) {
 	struct mouth *m = a->m;
 	struct decide_input in;
 	struct json_mistake why = {{0}, {0}};
-	enum err e = check_tenant(a, object);
+	struct tenancy_found who;
+	enum err e = find_tenant(a, object, &who);
 	if (e) return e;
-	decide_input_init(&in, m->caller == IDENTITY_ANY ? -1 : m->caller, m->edge->here);
+	decide_input_init(&in, who.index, m->edge->here);
+	in.request.who = who.tenant;
 	in.request.time_ms = io_wall_ms(m->edge->io);
 	if (decide_input_read(m->edge->policy, object, &in, &why) != ERR_OK)
 		return read_mistake(a, index, &why);

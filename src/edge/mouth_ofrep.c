@@ -93,8 +93,8 @@ static bool read_tenant(struct ofrep *o, const json_t *context) {
 		     "the context has no targetingKey: the tenant, or whom weights stick to");
 		return false;
 	}
-	if (!named && m->caller == IDENTITY_ANY) name = m->ask.sticky;
-	bool by_name = named || m->caller == IDENTITY_ANY;
+	if (!named && m->caller.any) name = m->ask.sticky;
+	bool by_name = named || m->caller.any;
 	enum err e = by_name ? mouth_tenant_named(m, name, &fault) : mouth_tenant(m, &fault);
 	if (e == ERR_FORBIDDEN)
 		mouth_fault(m, &fault);
@@ -171,7 +171,7 @@ static enum err put_fallbacks(const struct mouth *m, struct buf *out) {
 
 static enum err put_residency(const struct mouth *m, struct buf *out) {
 	const struct policy *p = m->edge->policy;
-	const char *name = p->residencies[p->tenants[m->ask.tenant].residency].name;
+	const char *name = p->residencies[decide_tenant(p, &m->ask)->residency].name;
 	return buf_printf(out, "\"value\":\"%s\",\"variant\":\"%s\"", name, name);
 }
 

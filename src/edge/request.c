@@ -26,7 +26,7 @@ enum err request_check_domain(struct slice domain, struct fault *fault) {
 
 enum err request_full_key(struct request *r, struct slice domain, struct slice key,
                           struct slice *out, struct fault *fault) {
-	struct slice tenant = slice_str(r->edge->policy->tenants[r->tenant].name);
+	struct slice tenant = slice_str(r->tenant->name);
 	size_t len = tenant.len + domain.len + key.len + 2;
 	if (len > KEY_MAX_BYTES)
 		return fault_set(fault, ERR_INVALID,
@@ -49,7 +49,7 @@ enum err request_full_key(struct request *r, struct slice domain, struct slice k
 
 static enum err read_consistency(struct request *r, struct fault *fault) {
 	struct slice text = http1_header(r->head, FIELD_HOLDFAST_CONSISTENCY);
-	const struct policy_tenant *t = &r->edge->policy->tenants[r->tenant];
+	const struct policy_tenant *t = r->tenant;
 	uint64_t bounded_ms = t->bounded_ms;
 	r->consistency = t->consistency;
 	if (text.len && consistency_parse(text, &r->consistency, &bounded_ms) != ERR_OK)
@@ -188,7 +188,8 @@ static enum err read_path(struct request *r, struct fault *fault) {
 
 static void read_facts(struct request *r) {
 	facts_read(r->edge, r->x, &r->ip, &r->ask);
-	r->ask.tenant = r->tenant;
+	r->ask.tenant = r->tenant_index;
+	r->ask.who = r->tenant;
 	r->ask.write = r->write;
 	r->ask.forwarded = r->forwarded;
 	r->ask.ruled = r->proven;
@@ -202,12 +203,17 @@ _Static_assert(sizeof(struct identity_memo) <= HTTP_CONNECTION_MEMO_BYTES, "a co
 enum err request_read(struct request *r, struct fault *fault) {
 	struct edge *e = r->edge;
 	const char *detail = NULL;
-	if (identity_find(e->policy, http1_header(r->head, FIELD_AUTHORIZATION),
-	                  http_exchange_memo(r->x), &r->tenant, &detail) != ERR_OK)
-		return fault_set(fault, ERR_UNAUTHENTICATED, "%s", detail);
-	r->cell = e->policy->tenants[r->tenant].cell;
+	struct identity id;
+	enum err err = identity_find(&e->options.tenancy, e->policy,
+	                             http1_header(r->head, FIELD_AUTHORIZATION),
+	                             http_exchange_memo(r->x), http_exchange_arena(r->x), &id,
+	                             &detail);
+	if (err) return fault_set(fault, err, "%s", detail);
+	r->tenant = id.who.tenant;
+	r->tenant_index = id.who.index;
+	r->cell = r->tenant->cell;
 	hop_read(r);
-	enum err err = read_path(r, fault);
+	err = read_path(r, fault);
 	if (!err) err = read_consistency(r, fault);
 	if (!err) err = read_token(r, fault);
 	if (!err) err = read_ttl(r, fault);

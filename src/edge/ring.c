@@ -31,6 +31,8 @@ static struct slice keep(char **room, struct slice s, size_t max) {
 static void keep_request(struct ring_entry *e, const struct decide_request *q) {
 	char *room = e->text;
 	e->request = *q;
+	e->request.who = NULL;
+	snprintf(e->tenant, sizeof e->tenant, "%s", q->who ? q->who->name : "");
 	e->request.method = keep(&room, q->method, RING_METHOD_MAX);
 	e->request.path = keep(&room, q->path, RING_PATH_MAX);
 	e->request.host = keep(&room, q->host, RING_HOST_MAX);

@@ -12,6 +12,7 @@ struct ring_entry {
 	uint64_t world_version;
 	const struct policy *policy; /* that decided; the tenant and the rules are its */
 	struct decide_request request; /* its slices point into `text`; headers are not kept */
+	char tenant[POLICY_NAME_MAX + 1]; /* of request.who; "": there was none */
 	struct cel_net ip;
 	char text[RING_METHOD_MAX + RING_PATH_MAX + RING_HOST_MAX + POLICY_NAME_MAX + 8];
 	struct decision decision; /* reasons beyond reason_count are not there */

@@ -119,7 +119,7 @@ void route(struct request *r) {
 		respond_problem(r, ERR_CLOSED, NULL);
 		return;
 	}
-	if (r->tenant < 0) {
+	if (!r->tenant) {
 		respond_problem(r, ERR_UNAUTHENTICATED,
 		                "the tenant of this credential has just been taken out of the policy");
 		return;

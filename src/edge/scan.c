@@ -98,7 +98,7 @@ void scan_serve(struct request *r) {
 	struct edge *e = r->edge;
 	if (!read_ready(r)) return;
 	metric_inc(e->reads);
-	const char *tenant = e->policy->tenants[r->tenant].name;
+	const char *tenant = r->tenant->name;
 	struct scan *s = calloc(1, sizeof(*s));
 	if (!s) {
 		respond_problem(r, ERR_NO_MEMORY, "no memory for this scan; try again later");

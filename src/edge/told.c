@@ -30,12 +30,14 @@ static enum err put_client(const struct decide_client *c, struct buf *out) {
 	return e ? e : buf_append_str(out, "}");
 }
 
-static enum err put_request(const struct policy *p, const struct decide_request *r,
+static enum err put_request(const struct policy *p, const struct ring_entry *entry,
                             struct buf *out) {
+	const struct decide_request *r = &entry->request;
+	const char *tenant = *entry->tenant ? entry->tenant : p->tenants[r->tenant].name;
 	enum err e = buf_printf(out,
 	                        ",\"request\":{\"tenant\":\"%s\",\"region\":\"%s\",\"write\":%s,"
 	                        "\"forwarded\":%s,\"consistency\":\"%s\",\"size\":%llu",
-	                        p->tenants[r->tenant].name, p->regions[r->here].name,
+	                        tenant, p->regions[r->here].name,
 	                        r->write ? "true" : "false", r->forwarded ? "true" : "false",
 	                        consistency_print(r->consistency, r->bounded_ms).text,
 	                        (unsigned long long)r->body_bytes);
@@ -50,7 +52,7 @@ static enum err put_request(const struct policy *p, const struct decide_request 
 enum err told_entry(struct slice id, const struct ring_entry *entry, struct buf *out) {
 	const struct policy *p = entry->policy;
 	enum err e = told_begin(p, id, entry->world_version, out);
-	if (!e) e = put_request(p, &entry->request, out);
+	if (!e) e = put_request(p, entry, out);
 	if (!e) e = buf_append_str(out, ",\"decision\":");
 	if (!e) e = decision_json(p, &entry->decision, true, out);
 	return e ? e : buf_append_str(out, "}\n");

@@ -46,7 +46,7 @@ static void world_update(struct edge *e, int cell) {
 }
 
 void world_look(struct edge *e, struct decide_request *ask) {
-	world_update(e, e->policy->tenants[ask->tenant].cell);
+	world_update(e, decide_tenant(e->policy, ask)->cell);
 	arena_reset(&e->scratch);
 	ask->scratch = &e->scratch;
 }

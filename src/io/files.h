@@ -47,6 +47,11 @@ struct files_ops {
 
 struct files *files_posix(void); /* static, any thread */
 
+/* A whole file as memory, read-only and shared; it stays as it is when the name goes. Not for the
+ * simulation. ERR_NOT_FOUND, ERR_NO_MEMORY, ERR_IO; an empty file is ERR_CORRUPT. */
+MUST enum err file_map(const char *path, struct slice *out);
+void file_unmap(struct slice mapped); /* an empty one is fine */
+
 /* Replaces a small file so that a crash leaves the old or the new content whole:
  * PATH.tmp, write, sync, rename, sync of the directory. ERR_NO_SPACE: the old one, whole. ERR_IO
  * may also mean that the new one is there but not durable. */

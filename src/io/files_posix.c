@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -223,4 +224,22 @@ struct files *files_posix(void) {
 	};
 	static struct files fs = {&ops};
 	return &fs;
+}
+
+enum err file_map(const char *path, struct slice *out) {
+	struct stat at;
+	*out = slice_of(NULL, 0);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) return err_from_errno(errno);
+	enum err e = fstat(fd, &at) == 0 ? ERR_OK : err_from_errno(errno);
+	if (!e && at.st_size == 0) e = ERR_CORRUPT;
+	void *p = e ? MAP_FAILED : mmap(NULL, (size_t)at.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (!e && p == MAP_FAILED) e = err_from_errno(errno);
+	close(fd);
+	if (!e) *out = slice_of(p, (size_t)at.st_size);
+	return e;
+}
+
+void file_unmap(struct slice mapped) {
+	if (mapped.len) munmap((void *)(uintptr_t)mapped.ptr, mapped.len);
 }

@@ -52,7 +52,7 @@ struct arena *http_exchange_arena(struct http_exchange *x); /* 1 MiB; freed with
 const char *http_exchange_peer(const struct http_exchange *x);
 /* Bytes of memory that its connection keeps for it between requests: a place where a handler may
  * remember what it learned of the credential. Zeroed with the connection. */
-enum { HTTP_CONNECTION_MEMO_BYTES = 96 };
+enum { HTTP_CONNECTION_MEMO_BYTES = 128 };
 void *http_exchange_memo(struct http_exchange *x);
 /* The client has gone; the response will go nowhere, but must still be given. */
 bool http_exchange_aborted(const struct http_exchange *x);

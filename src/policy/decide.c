@@ -182,9 +182,9 @@ static void outcome(struct plan *p, const struct policy_residency *class) {
 
 void decide_traced(const struct policy *policy, const struct world *w,
                    const struct decide_request *r, struct decision *out, uint64_t *hits) {
-	ASSERT(r->tenant >= 0 && r->tenant < policy->tenant_count);
+	ASSERT(r->tenant < policy->tenant_count && (r->tenant >= 0 || r->who));
 	ASSERT(r->here >= 0 && r->here < policy->region_count);
-	const struct policy_tenant *tenant = &policy->tenants[r->tenant];
+	const struct policy_tenant *tenant = decide_tenant(policy, r);
 	const struct policy_residency *class = &policy->residencies[tenant->residency];
 	start(out);
 	struct plan p = {

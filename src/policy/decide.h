@@ -50,7 +50,10 @@ struct decide_client {
 	double latitude, longitude;
 };
 struct decide_request {
-	int tenant; /* index */
+	int tenant; /* index; -1 with `who`: none of the policy's */
+	/* The tenant as it is now, where that is not what the policy says: made since, or with
+	 * preferences of its own. Its indexes are of this policy. NULL: policy->tenants[tenant]. */
+	const struct policy_tenant *who;
 	int here;   /* region of this edge */
 	bool write;
 	bool forwarded; /* another edge passed it on: never pass it on again */
@@ -123,6 +126,10 @@ struct decision {
 	struct decision_reason reasons[DECISION_REASONS_MAX];
 	int reason_count;
 };
+static inline const struct policy_tenant *decide_tenant(const struct policy *p,
+                                                        const struct decide_request *r) {
+	return r->who ? r->who : &p->tenants[r->tenant];
+}
 /* Writes the fields it sets; `out->reasons` beyond reason_count is left alone (speed). */
 void decide(const struct policy *p, const struct world *w, const struct decide_request *r,
             struct decision *out);

@@ -188,7 +188,7 @@ static enum err read_time(struct slice text, uint64_t *ms, struct json_mistake *
 
 static enum err read_consistency(const struct policy *p, struct slice text,
                                  struct decide_request *r, struct json_mistake *m) {
-	const struct policy_tenant *t = &p->tenants[r->tenant];
+	const struct policy_tenant *t = decide_tenant(p, r);
 	uint64_t bounded_ms = t->bounded_ms;
 	r->consistency = t->consistency;
 	if (text.ptr && consistency_parse(text, &r->consistency, &bounded_ms))
@@ -212,7 +212,7 @@ enum err decide_input_read(const struct policy *p, const json_t *object, struct 
 		.body_bytes = r->body_bytes,
 	};
 	enum err e = json_read(object, request_fields, &s, m);
-	if (!e) e = read_reference(p, &tenant_kind, "tenant", s.tenant, &r->tenant, m);
+	if (!e && !r->who) e = read_reference(p, &tenant_kind, "tenant", s.tenant, &r->tenant, m);
 	if (!e) e = read_reference(p, &region_kind, "region", s.region, &r->here, m);
 	if (!e) e = read_consistency(p, s.consistency, r, m);
 	if (!e && s.time.ptr) e = read_time(s.time, &r->time_ms, m);

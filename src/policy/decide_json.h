@@ -35,7 +35,7 @@ struct decide_input {
 };
 /* tenant, here: the defaults; -1: the JSON must say. Whose consistency is not said gets the tenant's. */
 void decide_input_init(struct decide_input *in, int tenant, int here);
-/* Over what `in` holds. Its texts point into `object`, and its request into `in`: neither may go before
+/* Over what `in` holds; whoever set request.who has found the tenant already. Its texts point into `object`, and its request into `in`: neither may go before
  * the decision is made. ERR_INVALID: *m, which begins empty, says where and why. */
 MUST enum err decide_input_read(const struct policy *p, const json_t *object,
                                 struct decide_input *in, struct json_mistake *m);

@@ -17,7 +17,7 @@ static inline bool take(region_set *left, int region, int *list, int *count) {
 static uint64_t weight_hash(const struct plan *p, uint64_t round) {
 	const struct decide_request *r = p->request;
 	struct slice key = r->sticky;
-	if (!key.len) key = slice_str(p->policy->tenants[r->tenant].name);
+	if (!key.len) key = slice_str(decide_tenant(p->policy, r)->name);
 	const char *name = p->weights->name;
 	uint64_t seed[2] = {crc32c(0, name, strlen(name)), round};
 	return siphash13(seed, key.ptr, key.len);

@@ -106,6 +106,10 @@ struct slice profile_encode(const struct policy *p, const struct tenant_profile 
 	bytes_put_u32(&w, profile->bounded_ms);
 	bytes_put_u8(&w, profile->consistency);
 	bytes_put_u8(&w, profile->preferred_count);
+	bytes_put_u8(&w, profile->explicit_failover);
+	bytes_put_u16(&w, profile->maintenance.from);
+	bytes_put_u16(&w, profile->maintenance.to);
+	bytes_put_u16(&w, (uint16_t)profile->maintenance.zone);
 	put_text(&w, p->residencies[profile->residency].name);
 	put_text(&w, p->cells[profile->cell].name);
 	put_text(&w, profile->tier);
@@ -146,9 +150,14 @@ enum err profile_decode(struct bytes_reader *r, const struct policy *p, struct t
 	out->bounded_ms = bytes_u32(r);
 	out->consistency = bytes_u8(r);
 	out->preferred_count = bytes_u8(r);
+	uint8_t explicit_failover = bytes_u8(r);
+	out->explicit_failover = explicit_failover == 1;
+	out->maintenance.from = bytes_u16(r);
+	out->maintenance.to = bytes_u16(r);
+	out->maintenance.zone = (int16_t)bytes_u16(r);
 	struct slice class = take_text(r), cell = take_text(r);
 	struct slice tier = take_text(r), country = take_text(r);
-	if (r->failed || out->preferred_count > POLICY_REPLICAS_MAX ||
+	if (r->failed || explicit_failover > 1 || out->preferred_count > POLICY_REPLICAS_MAX ||
 	    !copy_text(out->tier, sizeof out->tier, tier) ||
 	    !copy_text(out->country, sizeof out->country, country))
 		return fault_set(f, ERR_CORRUPT, "a profile in the image is malformed");

@@ -10,7 +10,7 @@
 /* --- header: 256 bytes at offset 0 ------------------------------------------------------ */
 
 enum image_section { SECTION_ROWS, SECTION_TENANTS, SECTION_KEYS, SECTION_PROFILES, SECTIONS };
-enum { IMAGE_VERSION = 1, IMAGE_HEADER_BYTES = 256, PROBE_MAX = 4096 };
+enum { IMAGE_VERSION = 2, IMAGE_HEADER_BYTES = 256, PROBE_MAX = 4096 };
 
 struct image_section_facts {
 	uint64_t offset, bytes;

@@ -1,5 +1,6 @@
 /* What a tenant wishes for itself, checked against where its bytes may be. */
 #include "policy/load.h"
+#include "policy/tenant.h"
 
 static const char *const yes_words[] = {"false", "true", NULL};
 
@@ -31,9 +32,6 @@ struct window_source {
 		.key = name, .type = FIELD_SCALAR,                                                 \
 		.offset = offsetof(struct window_source, member), .expected = __VA_ARGS__          \
 	}
-#define CLOCK_EXPECTED "a time of the day such as \"02:00\""
-#define ZONE_EXPECTED "an offset from UTC such as \"+02:00\", at most 14 hours"
-
 static const struct field window_fields[] = {
 	WINDOW_FIELD("from", from, CLOCK_EXPECTED, .required = true),
 	WINDOW_FIELD("to", to, CLOCK_EXPECTED, .required = true),
@@ -68,30 +66,17 @@ static void load_preferred(struct load *l, const struct doc_node *list, struct p
 
 /* --- the maintenance window ------------------------------------------------------------------------ */
 
-/* "02:30" in minutes; -1: it is none. */
-static int minutes_of(struct slice text) {
-	static const uint8_t most[5] = {'9', '9', ':', '5', '9'},
-			     least[5] = {'0', '0', ':', '0', '0'};
-	if (text.len != sizeof most) return -1;
-	for (size_t i = 0; i < sizeof most; i++)
-		if (text.ptr[i] < least[i] || text.ptr[i] > most[i]) return -1;
-	return ((text.ptr[0] - '0') * 10 + text.ptr[1] - '0') * 60 + (text.ptr[3] - '0') * 10 +
-	       text.ptr[4] - '0';
-}
-
 static uint16_t load_clock(struct load *l, const struct doc_node *n) {
-	int minutes = minutes_of(n->text);
-	if (minutes >= 0 && minutes < DAY_MINUTES) return (uint16_t)minutes;
+	uint16_t minutes;
+	if (clock_parse(n->text, &minutes)) return minutes;
 	doc_error(&l->doc, n, "found %s; expected " CLOCK_EXPECTED, show(n->text).text);
 	return 0;
 }
 
 static int16_t load_zone(struct load *l, const struct doc_node *n) {
 	struct slice text = n->text;
-	bool signed_ = text.len > 0 && (text.ptr[0] == '+' || text.ptr[0] == '-');
-	int minutes = signed_ ? minutes_of(slice_of(text.ptr + 1, text.len - 1)) : -1;
-	if (minutes >= 0 && minutes <= 14 * 60)
-		return (int16_t)(text.ptr[0] == '-' ? -minutes : minutes);
+	int16_t minutes;
+	if (zone_parse(text, &minutes)) return minutes;
 	doc_error(&l->doc, n, "found %s; expected " ZONE_EXPECTED, show(text).text);
 	return 0;
 }

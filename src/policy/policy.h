@@ -41,6 +41,7 @@ struct policy_cell {
 	uint64_t failover_after_ms; /* a home is gone for so long before another takes over */
 };
 enum { DAY_MINUTES = 24 * 60 };
+enum { ZONE_MINUTES_MAX = 14 * 60 };
 /* Every day, in minutes of the local day; over midnight where to < from; from == to: never. */
 struct policy_maintenance {
 	uint16_t from, to;

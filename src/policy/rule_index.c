@@ -211,8 +211,9 @@ static void admit_all(const uint64_t *from, int words, uint64_t *out) {
 
 static void admit(const struct slot_table *t, const struct rule_inputs *in, uint64_t *out) {
 	const struct posting *at =
-		&t->postings[t->tenant_places ? t->tenant_places[in->tenant]
-	                                      : place_of(t, &in->slots[t->slot])];
+		&t->postings[t->tenant_places && in->tenant >= 0
+	                             ? t->tenant_places[in->tenant]
+	                             : place_of(t, &in->slots[t->slot])];
 	for (uint32_t k = 0; k < at->count; k++) set_bit(out, t->ids[at->first + k]);
 }
 

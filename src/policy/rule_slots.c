@@ -54,7 +54,7 @@ static bool header_find(const struct cel_map *m, const struct cel_value *key,
 static bool attribute_find(const struct cel_map *m, const struct cel_value *key,
                            struct cel_value *out) {
 	const struct rule_inputs *in = inputs_of(m);
-	const struct policy_tenant *t = &in->policy->tenants[in->tenant];
+	const struct policy_tenant *t = in->who;
 	if (key->kind != CEL_STRING) return false;
 	for (int i = 0; i < t->attribute_count; i++) {
 		if (!slice_is(cel_slice(key), t->attributes[i].name)) continue;
@@ -79,7 +79,7 @@ static bool state_find(const struct cel_map *m, const struct cel_value *key,
 static bool lag_find(const struct cel_map *m, const struct cel_value *key, struct cel_value *out) {
 	const struct rule_inputs *in = inputs_of(m);
 	const struct policy *p = in->policy;
-	int index = p->tenants[in->tenant].cell;
+	int index = in->who->cell;
 	const struct policy_cell *cell = &p->cells[index];
 	const struct world_cell *w = &in->world->cells[index];
 	if (key->kind != CEL_STRING) return false;
@@ -138,18 +138,30 @@ static void fill_client(struct rule_inputs *in) {
 		c->located ? cel_double(c->longitude) : cel_error(CEL_FAULT_UNSET);
 }
 
+void rule_tenant_texts(const struct policy *p, const struct policy_tenant *t,
+                       struct cel_value out[SLOT_TENANT_TEXTS]) {
+	out[0] = text(t->name);
+	out[1] = text(t->tier);
+	out[2] = text(t->country);
+	out[3] = text(p->residencies[t->residency].name);
+	out[4] = text(p->cells[t->cell].name);
+}
+
 static void fill_tenant(struct rule_inputs *in) {
 	const struct policy *p = in->policy;
-	int tenant = in->tenant;
-	memcpy(&in->slots[SLOT_TENANT_FIRST], p->private->tenant_texts[tenant],
-	       sizeof p->private->tenant_texts[tenant]);
+	struct cel_value *texts = &in->slots[SLOT_TENANT_FIRST];
+	if (in->tenant >= 0)
+		memcpy(texts, p->private->tenant_texts[in->tenant],
+		       sizeof p->private->tenant_texts[in->tenant]);
+	else
+		rule_tenant_texts(p, in->who, texts);
 	in->slots[SLOT_TENANT_ATTRIBUTES] =
-		map_value(&in->attributes, in, p->tenants[tenant].attribute_count, attribute_find);
+		map_value(&in->attributes, in, in->who->attribute_count, attribute_find);
 }
 
 static void fill_world(struct rule_inputs *in) {
 	const struct policy *p = in->policy;
-	int index = p->tenants[in->tenant].cell;
+	int index = in->who->cell;
 	const struct world_cell *w = &in->world->cells[index];
 	bool known = w->home >= 0 && w->home < p->region_count;
 	struct cel_value *v = in->slots;
@@ -169,6 +181,7 @@ void rule_inputs_fill(struct rule_inputs *in, const struct policy *p, const stru
 	in->world = w;
 	in->request = r;
 	in->tenant = r->tenant;
+	in->who = decide_tenant(p, r);
 	if (any_of(used, SLOT_REQUEST_METHOD, SLOT_REQUEST_KEY)) fill_request(in);
 	if (any_of(used, SLOT_TENANT_ID, SLOT_TENANT_ATTRIBUTES)) fill_tenant(in);
 	if (any_of(used, SLOT_CLIENT_IP, SLOT_CLIENT_LONGITUDE)) fill_client(in);
@@ -182,5 +195,6 @@ void rule_inputs_fill_tenant(struct rule_inputs *in, const struct policy *p, int
 	in->world = NULL;
 	in->request = NULL;
 	in->tenant = tenant;
+	in->who = &p->tenants[tenant];
 	fill_tenant(in);
 }

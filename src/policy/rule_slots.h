@@ -54,7 +54,8 @@ struct rule_inputs {
 	const struct policy *policy;
 	const struct world *world;
 	const struct decide_request *request;
-	int tenant;
+	int tenant; /* -1: none of the policy's */
+	const struct policy_tenant *who;
 	struct cel_value slots[SLOTS_MAX];
 	struct rule_map headers, attributes, state, lag_ms;
 };
@@ -65,5 +66,8 @@ struct cel_env *rule_env_new(void);
  * `variables:`, are without a value. request->tenant's cell must be in the world. */
 void rule_inputs_fill(struct rule_inputs *in, const struct policy *p, const struct world *w,
                       const struct decide_request *r, uint64_t used, int variables);
+/* id, tier, country, residency, cell: in the order of their slots; borrowed. */
+void rule_tenant_texts(const struct policy *p, const struct policy_tenant *t,
+                       struct cel_value out[SLOT_TENANT_TEXTS]);
 /* As much as is known of a tenant without a request: for checks while loading. */
 void rule_inputs_fill_tenant(struct rule_inputs *in, const struct policy *p, int tenant);

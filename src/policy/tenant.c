@@ -29,6 +29,32 @@ bool tenant_attribute_name_valid(struct slice s) {
 	return true;
 }
 
+/* "02:30" in minutes; -1: it is none. */
+static int minutes_of(struct slice text) {
+	static const uint8_t most[5] = {'9', '9', ':', '5', '9'},
+			     least[5] = {'0', '0', ':', '0', '0'};
+	if (text.len != sizeof most) return -1;
+	for (size_t i = 0; i < sizeof most; i++)
+		if (text.ptr[i] < least[i] || text.ptr[i] > most[i]) return -1;
+	return ((text.ptr[0] - '0') * 10 + text.ptr[1] - '0') * 60 + (text.ptr[3] - '0') * 10 +
+	       text.ptr[4] - '0';
+}
+
+bool clock_parse(struct slice text, uint16_t *minutes) {
+	int found = minutes_of(text);
+	if (found < 0 || found >= DAY_MINUTES) return false;
+	*minutes = (uint16_t)found;
+	return true;
+}
+
+bool zone_parse(struct slice text, int16_t *minutes) {
+	bool is_signed = text.len > 0 && (text.ptr[0] == '+' || text.ptr[0] == '-');
+	int found = is_signed ? minutes_of(slice_of(text.ptr + 1, text.len - 1)) : -1;
+	if (found < 0 || found > ZONE_MINUTES_MAX) return false;
+	*minutes = (int16_t)(text.ptr[0] == '-' ? -found : found);
+	return true;
+}
+
 bool tenant_key_parse(struct slice text, uint8_t hash[SHA256_BYTES]) {
 	if (!slice_starts(text, SLICE_LIT("sha256:"))) return false;
 	size_t skip = sizeof "sha256:" - 1;
@@ -55,6 +81,11 @@ static enum err check_placement(const struct policy *p, const struct tenant_prof
 			return fault_set(f, ERR_INVALID, "the policy has no region %d", region);
 		region_set bit = (region_set)1 << region;
 		const char *name = p->regions[region].name;
+		if (!(class->regions & bit))
+			return fault_set(f, ERR_INVALID,
+			                 "%s is outside residency class '%s'; expected one of: %s",
+			                 name, class->name,
+			                 load_region_names(p, class->regions).text);
 		if (!(cell->replica_set & bit))
 			return fault_set(f, ERR_INVALID,
 			                 "%s holds no copy of cell '%s'; expected one of: %s", name,
@@ -64,6 +95,24 @@ static enum err check_placement(const struct policy *p, const struct tenant_prof
 			                 "%s is preferred twice; expected each region once", name);
 		seen |= bit;
 	}
+	return ERR_OK;
+}
+
+/* A window says which regions to leave alone meanwhile: those that are preferred. */
+static enum err check_maintenance(const struct tenant_profile *t, struct fault *f) {
+	const struct policy_maintenance *m = &t->maintenance;
+	bool never = m->from == m->to;
+	if (never && (m->from || m->zone))
+		return fault_set(f, ERR_INVALID,
+		                 "the maintenance window is over when it begins; expected another "
+		                 "time");
+	if (m->from >= DAY_MINUTES || m->to >= DAY_MINUTES || m->zone > ZONE_MINUTES_MAX ||
+	    m->zone < -ZONE_MINUTES_MAX)
+		return fault_set(f, ERR_INVALID, "no maintenance window; expected times of a day");
+	if (!never && t->preferred_count == 0)
+		return fault_set(f, ERR_INVALID,
+		                 "no regions are preferred that could be left alone during "
+		                 "maintenance; expected regions");
 	return ERR_OK;
 }
 
@@ -94,7 +143,8 @@ enum err tenant_profile_check(const struct policy *p, const struct tenant_profil
 	if (!fixed_text(t->tier, sizeof t->tier, &tier) ||
 	    (tier.len && !name_valid(tier, POLICY_NAME_MAX)))
 		return fault_set(f, ERR_INVALID, "no tier; expected a name");
-	return check_placement(p, t, f);
+	enum err e = check_maintenance(t, f);
+	return e ? e : check_placement(p, t, f);
 }
 
 enum err tenant_profile_rebind(struct tenant_profile *t, const struct policy *from,

@@ -21,8 +21,10 @@ struct tenant_profile {
 	uint8_t consistency;     /* enum consistency */
 	uint8_t preferred_count;
 	uint8_t preferred[POLICY_REPLICAS_MAX]; /* region indexes it wants reads from */
-	char country[3];                        /* two capital letters, or "" */
-	char tier[POLICY_NAME_MAX + 1];         /* a name, or "" */
+	bool explicit_failover;                 /* as in struct policy_tenant, and so is the next */
+	struct policy_maintenance maintenance;
+	char country[3];                /* two capital letters, or "" */
+	char tier[POLICY_NAME_MAX + 1]; /* a name, or "" */
 };
 
 struct tenant_attribute {
@@ -54,8 +56,13 @@ MUST enum err tenant_profile_rebind(struct tenant_profile *profile, const struct
                                     const struct policy *to, struct fault *f);
 
 /* The rules of single texts, for policy.yaml and imports alike. */
-bool tenant_country_valid(struct slice s);        /* two capital letters */
+bool tenant_country_valid(struct slice s); /* two capital letters */
 #define ATTRIBUTE_NAME_EXPECTED "a letter, then letters, digits, '_', '-' or '.', at most 63"
-bool tenant_attribute_name_valid(struct slice s); /* a letter first: rules write tenant.attributes.plan */
+bool tenant_attribute_name_valid(
+	struct slice s); /* a letter first: rules write tenant.attributes.plan */
+#define CLOCK_EXPECTED "a time of the day such as \"02:00\""
+bool clock_parse(struct slice text, uint16_t *minutes);
+#define ZONE_EXPECTED "an offset from UTC such as \"+02:00\", at most 14 hours"
+bool zone_parse(struct slice text, int16_t *minutes);
 /* "sha256:" and 64 digits 0-9 a-f. */
 bool tenant_key_parse(struct slice text, uint8_t hash[SHA256_BYTES]);

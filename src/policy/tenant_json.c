@@ -89,13 +89,73 @@ static enum err set_texts(const struct line *l, const char *name, const json_t *
 	return e;
 }
 
+/* A text within `maintenance`; absent is fine where `parse` may be left out. */
+static enum err window_text(const struct line *l, const char *name, const json_t *window,
+                            const char *key, struct slice *out) {
+	const json_t *v = json_object_get(window, key);
+	*out = slice_of(NULL, 0);
+	if (!v) return ERR_OK;
+	if (!json_is_string(v))
+		return member_error(l, name, "maintenance.%s: found %s; expected a text", key,
+		                    type_name(v));
+	*out = json_text(v);
+	return ERR_OK;
+}
+
+static enum err set_window(const struct line *l, const char *name, const json_t *v) {
+	struct policy_maintenance *m = &l->row->profile.maintenance;
+	struct slice from, to, zone;
+	size_t known = 2u + (json_object_get(v, "zone") != NULL);
+	if (!json_object_get(v, "from") || !json_object_get(v, "to") ||
+	    json_object_size(v) != known)
+		return member_error(l, name,
+		                    "maintenance: found %s; expected from and to, and zone if it "
+		                    "is not UTC",
+		                    json_is_object(v) ? "other members" : type_name(v));
+	enum err e = window_text(l, name, v, "from", &from);
+	if (!e) e = window_text(l, name, v, "to", &to);
+	if (!e) e = window_text(l, name, v, "zone", &zone);
+	if (e) return e;
+	if (!clock_parse(from, &m->from) || !clock_parse(to, &m->to))
+		return member_error(l, name,
+		                    "maintenance: found %s to %s; expected " CLOCK_EXPECTED,
+		                    show(from).text, show(to).text);
+	if (zone.ptr && !zone_parse(zone, &m->zone))
+		return member_error(l, name, "maintenance.zone: found %s; expected " ZONE_EXPECTED,
+		                    show(zone).text);
+	if (m->from == m->to)
+		return member_error(l, name,
+		                    "maintenance: the window is over when it begins; expected "
+		                    "another time");
+	return ERR_OK;
+}
+
 static enum err set_preferences(const struct line *l, const char *name, const json_t *v,
                                 const struct tenant_field *field) {
-	const json_t *regions = json_object_get(v, "regions");
-	if (!regions || json_object_size(v) != 1)
-		return member_error(l, name, "found %s; expected {\"regions\": […]}",
-		                    json_is_object(v) ? "other members" : type_name(v));
-	return set_texts(l, name, regions, field);
+	const char *key;
+	json_t *value;
+	enum err e = ERR_OK;
+	if (!json_is_object(v))
+		return member_error(l, name, "found %s; expected an object", type_name(v));
+	json_object_foreach((json_t *)(uintptr_t)v, key, value) {
+		if (strcmp(key, "regions") == 0)
+			e = set_texts(l, name, value, field);
+		else if (strcmp(key, "maintenance") == 0)
+			e = set_window(l, name, value);
+		else if (strcmp(key, "explicit_failover") != 0)
+			e = member_error(l, name,
+			                 "unknown member %s; expected regions, explicit_failover "
+			                 "and maintenance",
+			                 show(slice_str(key)).text);
+		else if (json_is_boolean(value))
+			l->row->profile.explicit_failover = json_is_true(value);
+		else
+			e = member_error(l, name,
+			                 "explicit_failover: found %s; expected true or false",
+			                 type_name(value));
+		if (e) return e;
+	}
+	return ERR_OK;
 }
 
 static enum err set_attributes(const struct line *l, const char *name, const json_t *v,

@@ -61,6 +61,10 @@ static size_t skip_mark(struct tenant_reader *r, struct slice in) {
 	return mark;
 }
 
+uint32_t tenant_reader_line(const struct tenant_reader *r) {
+	return r->line;
+}
+
 static enum err next_record(struct tenant_reader *r, struct slice in, bool at_end, size_t *used,
                             struct tenant_row *row, struct policy_error *error) {
 	enum err e = r->format == TENANT_CSV ? csv_next(r, in, at_end, used, row, error)

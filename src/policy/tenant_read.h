@@ -6,7 +6,9 @@
  *   acme,us,us-1,gold,US,bounded=500ms,us-west us-east,enterprise,sha256:0c28… sha256:77a1…
  *
  *   {"id": "acme", "residency": "us", "cell": "us-1", "tier": "gold", "country": "US",
- *    "consistency": "session", "preferences": {"regions": ["us-west"]},
+ *    "consistency": "session",
+ *    "preferences": {"regions": ["us-west"], "explicit_failover": false,
+ *                    "maintenance": {"from": "02:00", "to": "04:00", "zone": "+02:00"}},
  *    "attributes": {"plan": "enterprise"}, "keys": ["sha256:0c28…"]}
  *
  * In CSV lists are separated by single spaces and an empty field is one not given. Stricter than
@@ -25,6 +27,8 @@ struct tenant_reader;
 struct tenant_reader *tenant_reader_new(enum tenant_format format, const struct policy *policy,
                                         const char *file);
 void tenant_reader_free(struct tenant_reader *r);
+/* The line, from 1, at which what is read next begins. */
+uint32_t tenant_reader_line(const struct tenant_reader *r);
 
 /* Reads at most one row from the front of `in`, and sets *used to what the caller must drop before
  * the next call. `at_end`: nothing comes after `in`. Without TENANT_RECORD_BYTES_MAX in `in` a

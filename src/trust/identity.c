@@ -6,30 +6,22 @@
 
 enum { KEY_MIN_BYTES = 16, KEY_MAX_LEN = 512 };
 
-static uint64_t policy_stamp(const struct policy *p) {
-	uint64_t stamp;
-	memcpy(&stamp, p->hash, sizeof(stamp));
-	return stamp;
-}
-
 static enum err refuse(const char **detail, const char *why) {
 	*detail = why;
 	return ERR_UNAUTHENTICATED;
 }
 
-static bool memo_holds(const struct identity_memo *memo, const struct policy *p,
-                       struct slice authorization) {
-	return memo->len == authorization.len && memo->policy_stamp == policy_stamp(p) &&
+static bool memo_holds(const struct identity_memo *memo, struct slice authorization) {
+	return memo->len == authorization.len &&
 	       slice_eq_secret(authorization, slice_of(memo->text, memo->len));
 }
 
-static void memo_keep(struct identity_memo *memo, const struct policy *p,
-                      struct slice authorization, int tenant) {
+static void memo_keep(struct identity_memo *memo, struct slice authorization,
+                      const uint8_t digest[SHA256_BYTES]) {
 	if (authorization.len > sizeof(memo->text)) return;
-	memo->policy_stamp = policy_stamp(p);
-	memo->tenant = tenant;
 	memo->len = (uint16_t)authorization.len;
 	memcpy(memo->text, authorization.ptr, authorization.len);
+	memcpy(memo->digest, digest, SHA256_BYTES);
 }
 
 static enum err digest_of(struct slice authorization, uint8_t out[SHA256_BYTES],
@@ -52,29 +44,40 @@ static bool among(const uint8_t (*any)[32], int count, const uint8_t digest[SHA2
 	return found;
 }
 
-enum err identity_find_any(const struct policy *p, const uint8_t (*any)[32], int any_count,
-                           struct slice authorization, struct identity_memo *memo, int *tenant,
+static enum err digest_once(struct slice authorization, struct identity_memo *memo,
+                            uint8_t out[SHA256_BYTES], const char **detail) {
+	if (memo_holds(memo, authorization)) {
+		memcpy(out, memo->digest, SHA256_BYTES);
+		return ERR_OK;
+	}
+	enum err e = digest_of(authorization, out, detail);
+	if (!e) memo_keep(memo, authorization, out);
+	return e;
+}
+
+enum err identity_find_any(const struct tenancy *t, const struct policy *p,
+                           const uint8_t (*any)[32], int any_count, struct slice authorization,
+                           struct identity_memo *memo, struct arena *a, struct identity *out,
                            const char **detail) {
+	uint8_t digest[SHA256_BYTES];
+	*out = (struct identity){{-1, NULL}, false};
 	if (authorization.len == 0)
 		return refuse(detail,
 		              "send 'Authorization: Bearer KEY' with an API key of the tenant");
-	/* Who asked with a key for any tenant before may ask here only if this place takes one. */
-	if (memo_holds(memo, p, authorization) && (memo->tenant != IDENTITY_ANY || any_count)) {
-		*tenant = memo->tenant;
-		return ERR_OK;
-	}
-	uint8_t digest[SHA256_BYTES];
-	enum err e = digest_of(authorization, digest, detail);
+	enum err e = digest_once(authorization, memo, digest, detail);
 	if (e) return e;
-	int found = policy_find_key(p, digest);
-	if (found < 0 && !among(any, any_count, digest))
+	e = tenancy_find_key(t, p, digest, a, &out->who);
+	if (!e) return ERR_OK;
+	out->any = among(any, any_count, digest);
+	if (out->any) return ERR_OK;
+	if (e == ERR_NOT_FOUND)
 		return refuse(detail, "no tenant has this API key; was it rotated?");
-	*tenant = found < 0 ? IDENTITY_ANY : found;
-	memo_keep(memo, p, authorization, *tenant);
-	return ERR_OK;
+	*detail = "this region does not know all tenants yet; try again in a moment";
+	return e;
 }
 
-enum err identity_find(const struct policy *p, struct slice authorization,
-                       struct identity_memo *memo, int *tenant, const char **detail) {
-	return identity_find_any(p, NULL, 0, authorization, memo, tenant, detail);
+enum err identity_find(const struct tenancy *t, const struct policy *p, struct slice authorization,
+                       struct identity_memo *memo, struct arena *a, struct identity *out,
+                       const char **detail) {
+	return identity_find_any(t, p, NULL, 0, authorization, memo, a, out, detail);
 }

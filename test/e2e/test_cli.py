@@ -11,7 +11,7 @@ import pytest
 import harness
 from harness import REGIONS, holdfast
 
-COMMANDS = ["serve", "check", "playground", "status", "decide", "explain", "policy", "data", "drill", "quarantine"]
+COMMANDS = ["serve", "check", "playground", "status", "decide", "explain", "policy", "data", "drill", "quarantine", "tenant"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -42,6 +42,7 @@ def test_help_names_every_command():
     ["check"], ["check", "--strange", "x"], ["playground", "word"], ["playground", "--port-base", "80"],
     ["playground", "--port-base", "x"], ["status", "word"], ["status", "--colour"], ["data"],
     ["data", "get"], ["data", "move", "a/b"], ["data", "put", "a/b"], ["drill"], ["drill", "kill"],
+    ["tenant"], ["tenant", "burn"], ["tenant", "show"], ["tenant", "import"],
     ["quarantine"], ["quarantine", "export"], ["quarantine", "burn"], ["decide"], ["decide", "p.yaml"],
     ["explain", "p.yaml"], ["policy"], ["policy", "fly"], ["policy", "test", "p.yaml"],
     ["policy", "test", "p", "t", "--min-coverage", "101"], ["policy", "diff", "p"], ["policy", "prove"],

@@ -278,3 +278,33 @@ def test_certificates_and_a_password(etcd):
 
 def test_check_reads_what_the_playground_writes(regions):
     assert holdfast("check", regions.dir / "eu-west.yaml").returncode == 0
+
+
+def test_tenants_are_known_while_etcd_is_silent(etcd, regions):
+    """Made and imported through etcd; a node that starts without it serves those it knew."""
+    from test_tenants import create, csv_row, HEADER, key_of, knows, prefer, tenant_command
+    made = create(regions, "us-east", "made")
+    lines = (HEADER + "".join(csv_row(f"many-{i}", i) for i in range(2000))).encode()
+    tenant_command(regions, "import", "-", "--format", "csv", input=lines, check=0)
+    later = create(regions, "eu-west", "later")
+    assert prefer(later, "us-west", {"regions": ["us-west"]}).status == 200
+    tenants = [made, later, harness.Tenant(regions.http, key_of(1999))]
+    for region in REGIONS:
+        wait_for(f"{region} knows them", lambda: all(knows(t, region) for t in tenants), 5)
+    time.sleep(1)
+    etcd.kill()
+    regions.kill("eu-central")
+    holdfast("drill", "restore", "eu-central", "--dir", regions.dir)  # it is not ready without etcd
+    wait_for("eu-central answers", lambda: regions.status("eu-central"), 10)
+    for tenant in tenants:
+        wait_for("known without etcd", lambda: knows(tenant, "eu-central"), 5)
+    assert later.send("eu-central", "GET", "/v1/preferences").json["regions"] == ["us-west"]
+    stranger = harness.Tenant(regions.http, "hf_stranger_0123456789abcdef")
+    stranger.send("eu-central", "GET", "/v1/preferences").problem(503, "unavailable")
+    stranger.send("us-east", "GET", "/v1/preferences").problem(401, "unauthenticated")
+    etcd.start()
+    wait_for("etcd is heard again", lambda: regions.status("eu-central")["tenants"]["complete"], 20)
+    stranger.send("eu-central", "GET", "/v1/preferences").problem(401, "unauthenticated")
+    fresh = create(regions, "eu-central", "fresh")
+    for region in REGIONS:
+        wait_for(f"{region} knows the new one", lambda: knows(fresh, region), 5)

@@ -210,7 +210,7 @@ static void json_mistakes_are_placed_and_reading_goes_on(void **state) {
 		{"{\"id\":\"a\"," PLACED ",\"attributes\":{\"cell\":1}}\n",
 	         "1:55: attributes: 'cell': found a number; expected a text\n"},
 		{"{\"id\":\"a\"," PLACED ",\"preferences\":[\"us-west\"]}\n",
-	         "1:56: preferences: found a list; expected {\"regions\": […]}\n"},
+	         "1:56: preferences: found a list; expected an object\n"},
 		{"{\"id\":\"a\",\"residency\":\"us\",\"cell\":\"eu-1\"}\n",
 	         "1:1: cell 'eu-1' keeps copies in eu-west, outside residency class 'us' (us-east, "
 	         "us-west); expected a cell within the class\n"},

@@ -46,10 +46,12 @@ static struct policy *policy_of(const char *key_a, const char *key_b) {
 /* The tenant's name, or NULL when refused. */
 static const char *who(const struct policy *p, const char *authorization,
                        struct identity_memo *memo) {
-	int tenant = -1;
+	static const struct tenancy policy_alone = {NULL, NULL};
+	struct identity id;
 	const char *detail = NULL;
-	if (identity_find(p, slice_str(authorization), memo, &tenant, &detail) == ERR_OK)
-		return p->tenants[tenant].name;
+	if (identity_find(&policy_alone, p, slice_str(authorization), memo, NULL, &id, &detail) ==
+	    ERR_OK)
+		return id.who.tenant->name;
 	assert_non_null(detail);
 	return NULL;
 }
