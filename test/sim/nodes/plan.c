@@ -59,11 +59,12 @@ static uint64_t lasts_ns(struct world *w, const struct trouble *f) {
 }
 
 static void fault_make(struct world *w, struct trouble *f) {
-	static const enum fault_kind often[] = {FAULT_KILL,     FAULT_POWER, FAULT_KILL_STEP,
-	                                        FAULT_PAUSE,    FAULT_CUT,   FAULT_ISOLATE,
-	                                        FAULT_KILL_STEP};
+	static const enum fault_kind often[] = {FAULT_KILL,   FAULT_POWER, FAULT_KILL_STEP,
+	                                        FAULT_PAUSE,  FAULT_CUT,   FAULT_ISOLATE,
+	                                        FAULT_FREEZE, FAULT_MOVE};
 	f->kind = world_random(w, 2) ? (enum fault_kind)world_random(w, FAULT_KINDS)
 	                             : often[world_random(w, sizeof often / sizeof *often)];
+	if (w->clocks_lie && world_random(w, 2)) f->kind = FAULT_FREEZE;
 	f->node = (int)world_random(w, NODES);
 	f->other = (f->node + 1 + (int)world_random(w, NODES - 1)) % NODES;
 	f->cell = f->kind >= FAULT_WIPE ? 0 : (int)world_random(w, CELLS);
