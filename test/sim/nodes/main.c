@@ -224,10 +224,11 @@ static void print_summary(const struct result *r, double took) {
 	const struct counts *c = &r->counts;
 	typedef unsigned long long ull;
 	printf("%llu seeds, %llu writes acknowledged, %llu reads, %llu unknown, %llu refused; %llu "
-	       "kills, %llu failovers, %llu records quarantined, %llu acknowledged ones lost by "
+	       "kills, %llu failovers, %llu planned moves, %llu records quarantined, %llu "
+	       "acknowledged ones lost by "
 	       "async cells; %llu keys checked, %llu undecided\n",
 	       (ull)r->runs, (ull)c->acked, (ull)c->reads, (ull)c->unknown, (ull)c->refused,
-	       (ull)c->kills, (ull)c->failovers, (ull)c->quarantined, (ull)c->lost,
+	       (ull)c->kills, (ull)c->failovers, (ull)c->moves, (ull)c->quarantined, (ull)c->lost,
 	       (ull)c->checked_keys, (ull)c->undecided);
 	printf("%.0f simulated seconds in %.1f s: %.0f a second; trace hash %016llx\n",
 	       (double)r->simulated_ns / 1e9, took, (double)r->simulated_ns / 1e9 / took,

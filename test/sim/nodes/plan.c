@@ -27,6 +27,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_HANG] = "hanging disk",
 	[FAULT_WALL] = "wall clock jumps",
 	[FAULT_ROGUE] = "old policy",
+	[FAULT_MOVE] = "planned move",
 	[FAULT_WIPE] = "wiped disk",
 	[FAULT_ROT] = "rot on the disk",
 };
@@ -58,11 +59,12 @@ static uint64_t lasts_ns(struct world *w, const struct trouble *f) {
 }
 
 static void fault_make(struct world *w, struct trouble *f) {
-	static const enum fault_kind often[] = {FAULT_KILL,     FAULT_POWER, FAULT_KILL_STEP,
-	                                        FAULT_PAUSE,    FAULT_CUT,   FAULT_ISOLATE,
-	                                        FAULT_KILL_STEP};
+	static const enum fault_kind often[] = {FAULT_KILL,   FAULT_POWER, FAULT_KILL_STEP,
+	                                        FAULT_PAUSE,  FAULT_CUT,   FAULT_ISOLATE,
+	                                        FAULT_FREEZE, FAULT_MOVE};
 	f->kind = world_random(w, 2) ? (enum fault_kind)world_random(w, FAULT_KINDS)
 	                             : often[world_random(w, sizeof often / sizeof *often)];
+	if (w->clocks_lie && world_random(w, 2)) f->kind = FAULT_FREEZE;
 	f->node = (int)world_random(w, NODES);
 	f->other = (f->node + 1 + (int)world_random(w, NODES - 1)) % NODES;
 	f->cell = f->kind >= FAULT_WIPE ? 0 : (int)world_random(w, CELLS);
@@ -82,6 +84,7 @@ void plan_make(struct world *w) {
 	static const int most[] = {4, 10, 20, 40};
 	w->clocks_lie = w->options.clocks_lie || w->options.seed % 8 == 5;
 	w->local = w->options.local || w->options.seed % 4 == 3;
+	w->failsafe = w->options.seed % 5 == 2;
 	w->run_ns = MS(6000) + world_random(w, MS(9000));
 	w->fault_count = 1 + (int)world_random(w, (uint64_t)most[w->options.seed % 4]);
 	for (int i = 0; i < w->fault_count; i++) fault_make(w, &w->plan[i]);
@@ -178,6 +181,28 @@ static void aim(struct world *w, struct trouble *f) {
 	if (f->other == home) f->other = (home + 1) % NODES;
 }
 
+static void on_moved(struct host_move_request *r) {
+	struct trouble *f = CONTAINER_OF(r, struct trouble, move);
+	struct world *w = f->world;
+	w->counts.moves += r->err == ERR_OK;
+	world_tell(w, f->node, f->cell, "a move to %s ends: %s %s", regions[r->region],
+	           err_name(r->err), r->why);
+}
+
+static void move_cell(struct world *w, struct trouble *f) {
+	const struct placing *p = &w->cell[f->cell];
+	int home = home_of(w, f->cell);
+	int to = p->replicas[f->number % (unsigned)p->replica_count];
+	if (home < 0 || to == home) return;
+	f->node = home;
+	f->other = to;
+	f->move = (struct host_move_request){.reply_to = w->node[home].io,
+	                                     .region = to,
+	                                     .wait_ms = f->number / 8 % 2000,
+	                                     .done = on_moved};
+	host_move(w->node[home].host, f->cell, &f->move);
+}
+
 /* One copy that is not the home: then the others have every write, and one of them is enough with
  * the home's. */
 static bool may_lose(const struct world *w, const struct trouble *f) {
@@ -198,7 +223,7 @@ static void lose_disk(struct world *w, const struct trouble *f) {
 }
 
 static void begin(struct world *w, struct trouble *f) {
-	if (f->kind != FAULT_ROGUE && f->kind < FAULT_WIPE) aim(w, f);
+	if (f->kind < FAULT_ROGUE) aim(w, f);
 	int i = f->node, j = f->other;
 	switch (f->kind) {
 	case FAULT_KILL:
@@ -230,6 +255,7 @@ static void begin(struct world *w, struct trouble *f) {
 		sim_set_wall(w->sim, regions[i], (int64_t)(f->number % 7200000) - 3600000);
 		break;
 	case FAULT_ROGUE: rogue_start(w, f); break;
+	case FAULT_MOVE: move_cell(w, f); break;
 	case FAULT_WIPE:
 	case FAULT_ROT: lose_disk(w, f); break;
 	case FAULT_KINDS: break;
@@ -295,6 +321,7 @@ static void end(struct world *w, struct trouble *f) {
 		break;
 	case FAULT_BREAK:
 	case FAULT_WALL:
+	case FAULT_MOVE:
 	case FAULT_KINDS: break;
 	}
 }

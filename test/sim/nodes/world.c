@@ -159,6 +159,7 @@ void node_start(struct world *w, int i) {
 		.canary_path = "/canary",
 		.lease_length_ns = LEASE_NS,
 		.lease_renew_ns = RENEW_NS,
+		.failsafe = w->failsafe,
 		.registry = n->registry,
 		.on_change = on_change,
 		.arg = n,

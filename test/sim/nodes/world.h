@@ -62,6 +62,7 @@ enum fault_kind {
 	FAULT_HANG,         /* disks hang */
 	FAULT_WALL,         /* wall clock jumps */
 	FAULT_ROGUE,        /* a node outside a cell's placement believes it holds a copy */
+	FAULT_MOVE,         /* no fault: an operator moves a cell to another of its copies */
 	FAULT_WIPE,         /* a copy comes back with an empty disk, under its old name */
 	FAULT_ROT,          /* a bit turns while the node is down: found, then as above */
 	FAULT_KINDS
@@ -75,6 +76,7 @@ struct trouble {
 	bool half_over;           /* FAULT_FREEZE: it is awake, and still cut off */
 	struct world *world;
 	struct io_timer *begin, *end;
+	struct host_move_request move;
 };
 
 /* --- nodes ----------------------------------------------------------------------------------------- */
@@ -114,7 +116,7 @@ struct options {
 struct counts {
 	uint64_t acked, reads, unknown, refused, quarantined, lost, failovers, checked_keys,
 		undecided;
-	uint64_t kills;
+	uint64_t kills, moves;
 };
 struct world {
 	struct options options;
@@ -128,6 +130,7 @@ struct world {
 	bool local;      /* the local driver, not the memory driver */
 	char dir[64];    /* of its views */
 	bool wiped;      /* one copy of `sync`: two others have every write */
+	bool failsafe;   /* homes may go on while coordination is silent */
 	bool healed;     /* faults are over */
 	bool clocks_lie; /* who pauses is frozen, and believes in a lease that is over */
 	struct server {
