@@ -320,7 +320,7 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		out->caught_up_ms[r] = cell_leading(c) ? commit_caught_up_ms(c, r) : 0;
 		out->lag_ms[r] = cell_leading(c) ? commit_lag_ms(c, r) : c->follow.lag_ms[r];
 	}
-	snprintf(out->held_reason, sizeof out->held_reason, "%s", c->held_reason);
+	memcpy(out->held_reason, c->held_reason, sizeof out->held_reason);
 }
 
 const struct epoch_start *cell_epochs(const struct cell *c, int *count) {
