@@ -15,7 +15,7 @@
 
 static const uint64_t MOVE_AT_NS = MS(900), DOWN_NS = MS(400), SETTLE_NS = MS(12000);
 static const uint64_t AFTER_NS = MS(1000), PAUSE_MAX_NS = MS(100);
-enum { STEPS_MAX = 2000, STEPS_WAITING = 150 };
+enum { STEPS_MAX = 2000, STEPS_WAITING = 100 };
 enum victim { NOBODY, HOME, TARGET, BOTH, CANDIDATE, CANDIDATE_FOR_GOOD };
 
 struct plan {
@@ -165,7 +165,7 @@ static int sweep(struct plan p, bool verbose) {
 			       p.sync ? "sync" : "async", p.victim, p.crash_after, w.why);
 		teardown(&w);
 		if (failed) return 1;
-		if (made >= 40) break; /* long over */
+		if (made >= 8) break; /* long over */
 	}
 	printf("%d nodes k %d %s victim %d: %d runs, %d moves made\n", p.nodes, p.k,
 	       p.sync ? "sync" : "async", p.victim, runs, made);
@@ -224,6 +224,7 @@ int main(int argc, char **argv) {
 		{.nodes = 3, .k = 1},
 	};
 	int failed = 0;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
 		for (int victim = NOBODY; victim <= CANDIDATE_FOR_GOOD; victim++) {
 			struct plan p = cells[i];

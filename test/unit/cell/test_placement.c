@@ -83,9 +83,8 @@ static void refuses_everything_else(void **state) {
 		"epoch=7 state=active home=a generation=3 copies=2 from=b set=a,b,c,d,e,f,g,h,i",
 		"epoch=7 state=active home=a generation=3 copies=2 from=b strikes=0,0,0,0,0,0,0,0",
 		"epoch=7 state=active home=a generation=3 copies=2 from=b strikes=1,0,0",
-		"epoch=7 state=active home=a generation=3 copies=2 from=b "
-	        "strikes=1,0,0,0,0,0,0,256",
-		"epoch=7 state=active home=a generation=3 copies=2 strikes=1,0,0,0,0,0,0,0 from=b",
+		"epoch=7 state=active home=a generation=3 copies=2 strikes=1,0,0,0,0,0,0,256",
+		"epoch=7 state=active home=a generation=3 copies=2 set=a from=b",
 		"epoch=-7 state=active home=a generation=3 copies=2",
 		"epoch=07x state=active home=a generation=3 copies=2",
 		"epoch=18446744073709551616 state=active home=a generation=3 copies=2",
