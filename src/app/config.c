@@ -93,7 +93,7 @@ enum err config_load(const char *path, struct config *c) {
 	if (!e) e = node_config_check(c->node, path, c->policy, config_say, &mistakes);
 	if (e) return e;
 	path_resolve(path, c->node->data, c->data);
-	path_resolve(path, c->node->coordination, c->coordination);
+	if (*c->node->coordination) path_resolve(path, c->node->coordination, c->coordination);
 	if (*c->node->dns_state) path_resolve(path, c->node->dns_state, c->dns_state);
 	path_resolve(path, c->node->secret_file, file);
 	return load_secret(file, c);

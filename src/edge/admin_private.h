@@ -12,6 +12,7 @@ struct admin {
 	struct list queries;  /* on the lane */
 	struct agent *agent;  /* NULL: none */
 	struct dns *dns;
+	struct store_reader **feed_readers; /* per cell, as they are needed */
 };
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail);
@@ -23,4 +24,8 @@ void admin_status(struct admin *a, struct http_exchange *x, bool ready);
 void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice rest);
 /* `id`: what follows /admin/v1/decisions/ in the path. */
 void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
+/* `cell`: what follows /admin/v1/feed/ in the path: what a secondary source lacks of it. */
+#define ADMIN_FEED_PATH "/admin/v1/feed/"
+void admin_feed(struct admin *a, struct http_exchange *x, struct slice cell);
+void admin_feed_end(struct admin *a);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */

@@ -8,7 +8,7 @@ static const char *const partition_words[] = {
 enum { SLA_DEFAULT_MS = 500, COPIES_DEFAULT = 2, MODE_UNSAID = -1 };
 
 struct cell_source {
-	const struct doc_node *replicas, *copies;
+	const struct doc_node *replicas, *copies, *secondary; /* secondary: read with the tenants known */
 	int mode, on_partition;
 	uint64_t replication_sla_ms;
 };
@@ -32,6 +32,10 @@ static const struct field cell_fields[] = {
          .offset = offsetof(struct cell_source, replication_sla_ms),
          .min = 1,
          .max = 24 * 3600 * 1000},
+	{.key = "secondary",
+         .type = FIELD_MAPPING,
+         .offset = offsetof(struct cell_source, secondary),
+         .expected = "a mapping with name, region, address and key"},
 	{NULL},
 };
 

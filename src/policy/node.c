@@ -22,7 +22,7 @@ enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 struct node_source {
 	struct node_config config;
 	uint64_t workers;
-	const struct doc_node *regions, *region;
+	const struct doc_node *regions, *region, *secondary_admin;
 	struct node_mouths_source mouths;
 };
 
@@ -85,6 +85,17 @@ static const struct field dns_fields[] = {
          .expected = "the path of gdnsd's admin_state file"},
 	{NULL},
 };
+static const char *const role_words[] = {
+	[ROLE_REGION] = "region", [ROLE_SECONDARY] = "secondary", NULL};
+static const struct field secondary_fields[] = {
+	{.key = "name", .type = FIELD_NAME, .offset = AT(config.secondary), .required = true},
+	{.key = "admin",
+         .type = FIELD_SCALAR,
+         .offset = AT(secondary_admin),
+         .required = true,
+         .expected = "HOST:PORT of its admin port, such as \"127.0.0.1:7291\""},
+	{NULL},
+};
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
 	{.key = "region",
@@ -128,6 +139,8 @@ static const struct field node_fields[] = {
          .offset = AT(mouths.agent_check),
          .expected = "HOST:PORT of the first region, such as \"127.0.0.1:7501\""},
 	GROUP("dns", dns_fields),
+	{.key = "role", .type = FIELD_CHOICE, .offset = AT(config.role), .choices = role_words},
+	GROUP("secondary", secondary_fields),
 	{NULL},
 };
 
@@ -150,7 +163,7 @@ static void node_defaults(struct node_source *s) {
 	c->min_free_bytes = 64 * MIB;
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
-	c->country_header = c->dns_state = "";
+	c->country_header = c->dns_state = c->secondary = c->coordination = "";
 }
 
 /* --- addresses ------------------------------------------------------------------------ */
@@ -278,6 +291,30 @@ static void check_lease(struct doc *d, const struct node_config *c) {
 	          (unsigned long long)c->lease_renew_ms, (unsigned long long)c->lease_length_ms);
 }
 
+/* A secondary source agrees with nobody about anything: what of coordination it does not have, it
+ * cannot come to depend on. */
+static void read_fields(struct doc *d, struct node_source *s) {
+	const struct doc_node *role = doc_child(d->root, "role");
+	bool secondary = role && slice_is(role->text, role_words[ROLE_SECONDARY]);
+	struct field fields[sizeof node_fields / sizeof *node_fields];
+	memcpy(fields, node_fields, sizeof fields);
+	for (struct field *f = fields; f->key; f++)
+		if (strcmp(f->key, "coordination") == 0) f->required = !secondary;
+	doc_read(d, d->root, fields, s);
+	const struct doc_node *group = doc_child(d->root, "secondary");
+	const struct doc_node *coordination = doc_child(d->root, "coordination");
+	if (secondary && !group)
+		doc_error(d, role,
+		          "the key 'secondary' is missing; expected {name: its name in the policy, "
+		          "admin: HOST:PORT}");
+	if (secondary && coordination)
+		doc_error_key(d, coordination,
+		              "a secondary source does without; expected no such key");
+	if (!secondary && group)
+		doc_error_key(d, group, "a region's node is none; expected role: secondary with it");
+	node_address_read(d, s->secondary_admin, &s->config.secondary_admin);
+}
+
 static void load_node(struct doc *d, struct node_source *s, struct node_private *own) {
 	if (!d->root || doc_null(d->root)) {
 		mistake_add(&d->mistakes, 1, 1,
@@ -291,7 +328,7 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 		return;
 	}
 	node_defaults(s);
-	doc_read(d, d->root, node_fields, s);
+	read_fields(d, s);
 	s->config.workers = (int)s->workers;
 	s->config.self = -1;
 	if (s->regions) load_node_regions(d, s, own);

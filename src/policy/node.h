@@ -21,6 +21,10 @@
  *   decision_keys: ["sha256:…"]  # of proxies: may ask for a decision about any tenant
  *   agent_check: "127.0.0.1:7501" # HAProxy's agent-check, region i at port + i
  *   dns: {admin_state: /etc/gdnsd/admin_state} # of gdnsd: written at each change
+ *   role: secondary              # a secondary source instead of a region's node; then
+ *   secondary: {name: spare, admin: "127.0.0.1:7291"} # its name in the policy, its admin port;
+ *                                # `region` is where it stands, `secret_file` its own secret,
+ *                                # `regions` those it asks, and there is no `coordination`
  */
 #pragma once
 #include "policy/policy.h"
@@ -36,8 +40,13 @@ struct node_region {
 	const char *name;
 	struct node_address http, admin, replication;
 };
+enum node_role { ROLE_REGION, ROLE_SECONDARY };
 struct node_config {
-	const char *cluster, *region, *data, *policy, *coordination, *secret_file;
+	int role; /* enum node_role */
+	const char *secondary; /* of ROLE_SECONDARY: its name; "" otherwise */
+	struct node_address secondary_admin;
+	const char *cluster, *region, *data, *policy, *secret_file;
+	const char *coordination; /* "": none, of ROLE_SECONDARY */
 	const struct node_region *regions;
 	int region_count, self; /* self: index of `region` in regions */
 	int workers;
