@@ -4,11 +4,11 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 
-enum { STATE_VERSION = 1, STATE_FIXED_BYTES = 4 + 8 * 8 };
+enum { STATE_VERSION = 1, STATE_FIXED_BYTES = 4 + 9 * 8 };
 static const uint64_t REST_MIN_NS = 100000000u, REST_MAX_NS = 5000000000u;
 
-void pull_state_init(struct pull_state *s, uint64_t generation, uint64_t epoch) {
-	*s = (struct pull_state){.generation = generation, .epoch = epoch};
+void pull_state_init(struct pull_state *s, uint64_t generation, uint64_t scope, uint64_t epoch) {
+	*s = (struct pull_state){.generation = generation, .scope = scope, .epoch = epoch};
 }
 
 /* --- on disk --------------------------------------------------------------------------------- */
@@ -23,8 +23,9 @@ enum err pull_state_encode(const struct pull_state *s, struct buf *out) {
 	bytes_put_u8(&w, s->whole);
 	bytes_put_u8(&w, s->paged);
 	bytes_put_u8(&w, 0);
-	const uint64_t words[] = {s->generation, s->from.epoch, s->from.seq, s->seen.epoch,
-	                          s->seen.seq,   s->epoch,      s->as_of_ms, s->stored_ms};
+	const uint64_t words[] = {s->generation, s->from.epoch, s->from.seq,
+	                          s->seen.epoch, s->seen.seq,   s->epoch,
+	                          s->as_of_ms,   s->stored_ms,  s->scope};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) bytes_put_u64(&w, words[i]);
 	bytes_put_u16(&w, (uint16_t)s->epoch_count);
 	bytes_put_u16(&w, (uint16_t)s->cursor_len);
@@ -43,8 +44,9 @@ enum err pull_state_decode(struct slice in, struct pull_state *s) {
 	*s = (struct pull_state){0};
 	if (bytes_u8(&r) != STATE_VERSION) return ERR_CORRUPT;
 	uint8_t whole = bytes_u8(&r), paged = bytes_u8(&r), zero = bytes_u8(&r);
-	uint64_t *const words[] = {&s->generation, &s->from.epoch, &s->from.seq, &s->seen.epoch,
-	                           &s->seen.seq,   &s->epoch,      &s->as_of_ms, &s->stored_ms};
+	uint64_t *const words[] = {&s->generation, &s->from.epoch, &s->from.seq,
+	                           &s->seen.epoch, &s->seen.seq,   &s->epoch,
+	                           &s->as_of_ms,   &s->stored_ms,  &s->scope};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) *words[i] = bytes_u64(&r);
 	uint16_t epochs = bytes_u16(&r), cursor = bytes_u16(&r);
 	if (r.failed || whole > 1 || paged > 1 || zero || epochs > FEED_EPOCHS_MAX ||

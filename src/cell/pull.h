@@ -22,6 +22,7 @@ struct point {
 };
 struct pull_state {
 	uint64_t generation; /* of the image: the later one is newer */
+	uint64_t scope;      /* of whom it has keys: a hash of the owner's; with another it is void */
 	bool whole;
 	bool paged;          /* filling: all pages are there, the log is being followed */
 	struct point from, seen;
@@ -32,7 +33,7 @@ struct pull_state {
 	uint8_t cursor[KEY_MAX_BYTES];
 	size_t cursor_len;
 };
-void pull_state_init(struct pull_state *s, uint64_t generation, uint64_t epoch);
+void pull_state_init(struct pull_state *s, uint64_t generation, uint64_t scope, uint64_t epoch);
 MUST enum err pull_state_encode(const struct pull_state *s, struct buf *out);
 MUST enum err pull_state_decode(struct slice in, struct pull_state *s); /* ERR_CORRUPT */
 

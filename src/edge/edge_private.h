@@ -5,6 +5,7 @@
  * here; respond.c answers. A request is answered exactly once, by respond_*; after that its memory is
  * gone. Who asks for the decision alone is answered by mouth_*.c. */
 #pragma once
+#include "cell/pull.h"
 #include "cell/token.h"
 #include "edge/edge.h"
 #include "edge/ring.h"
@@ -50,6 +51,8 @@ struct request {
 	bool decided;
 	uint64_t arrived_ns;
 	int attempts;
+
+	const struct age *age; /* by a secondary source: of what it serves */
 
 	/* held */
 	struct list_node held_node;
@@ -181,8 +184,14 @@ void read_serve(struct request *r);
 bool read_ready(struct request *r);
 /* After the snapshot was opened at `at`: is it what r asked for? Else r is on its way again. */
 bool read_holds(struct request *r, const struct position *at);
+/* What was found, e NULL: nothing, at `at` (seq 0: no token is given): conditions, then the value. */
+void read_answer(struct request *r, const struct entry *e, const struct position *at);
 bool entry_live(const struct request *r, const struct entry *e);
 void scan_serve(struct request *r);
+/* The page that r asks for, by a walk of the caller's over one snapshot. */
+MUST enum err scan_page(struct request *r,
+                        enum err (*walk)(void *arg, const struct store_scan *scan), void *arg,
+                        struct buf *body);
 MUST enum err scan_read(struct request *r, struct fault *fault);
 void write_serve(struct request *r);
 void write_propose(struct request *r); /* what request or tx prepared in r->proposal */

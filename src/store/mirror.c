@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "store/local_state.h"
 #include "store/view.h"
 
 static const uint64_t MAP_BYTES = (uint64_t)64 << 30;
@@ -14,6 +15,11 @@ struct mirror {
 	struct view view;
 	struct view_reader reader;
 };
+
+enum err mirror_lock(const char *dir) {
+	int until_the_end;
+	return dir_lock(dir, &until_the_end);
+}
 
 enum err mirror_open(const char *path, struct mirror **out) {
 	struct mirror *m = calloc(1, sizeof *m);

@@ -10,6 +10,8 @@
 enum { MIRROR_ROW_MAX = 16384 };
 struct mirror;
 
+/* One process per directory, until it ends. ERR_EXISTS: another has it. */
+MUST enum err mirror_lock(const char *dir);
 /* Opens or creates `path`. ERR_CORRUPT: not one of ours, or cut short. */
 MUST enum err mirror_open(const char *path, struct mirror **out);
 void mirror_close(struct mirror *m);

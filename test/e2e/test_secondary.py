@@ -1,0 +1,223 @@
+"""A secondary source: follows, serves alone with its age said, returns what it took of a tail that
+came to nothing, holds nobody else's bytes; and the router that asks it when nobody else answers."""
+
+import hashlib
+import os
+import random
+import secrets
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import (BINARY, Connection, Nodes, _is_free, directory, files_with, holdfast, running,
+                     wait_for)
+
+SPARE = "spare"
+
+
+def port_base():
+    """Of this file's own range: 28000 and the ports a cluster of a few regions needs."""
+    while True:
+        base = random.randrange(28000, 28600)
+        if all(_is_free(base + o + i) for o in (1, 101, 201, 281, 291) for i in range(4)):
+            return base
+
+
+class WithSpare(Nodes):
+    """A hand-written cluster with one secondary source, in a directory of its own with files of
+    its own."""
+
+    def __init__(self, path, regions, residency, cells, tenants, spare_of, stands_in, for_whom="",
+                 options=""):
+        base = port_base()
+        self.spare_http, self.spare_admin = base + 281, base + 291
+        secret = secrets.token_hex(32)
+        key = hashlib.sha256(secret.encode()).hexdigest()
+        for cell in spare_of:
+            cells[cell] += (f', secondary: {{name: {SPARE}, region: {stands_in}, '
+                            f'address: "127.0.0.1:{self.spare_http}", key: "sha256:{key}"{for_whom}}}')
+        super().__init__(path, regions, residency, cells, tenants, options=options, base=base)
+        self.spare_dir = self.dir / SPARE
+        self.spare_dir.mkdir()
+        (self.spare_dir / "policy.yaml").write_text((self.dir / "policy.yaml").read_text())
+        (self.spare_dir / "secret").write_text(secret + "\n")
+        text = (f"cluster: nodes\nrole: secondary\nregion: {stands_in}\n"
+                f'secondary: {{name: {SPARE}, admin: "127.0.0.1:{self.spare_admin}"}}\n'
+                "data: data\npolicy: policy.yaml\nsecret_file: secret\nregions:\n")
+        for r in self.regions:
+            text += (f'  {r}: {{http: "127.0.0.1:{self.http[r]}", admin: "127.0.0.1:{self.admin[r]}", '
+                     f'replication: "127.0.0.1:{self.replication[r]}"}}\n')
+        (self.spare_dir / "holdfast.yaml").write_text(text)
+
+    @property
+    def spare_data(self):
+        return self.spare_dir / "data"
+
+    def spare_log(self):
+        path = self.dir / f"{SPARE}.log"
+        return path.read_text()[-3000:] if path.exists() else ""
+
+    def start_spare(self):
+        log = open(self.dir / f"{SPARE}.log", "ab")
+        self.processes[SPARE] = subprocess.Popen(
+            [BINARY, "serve", "-c", str(self.spare_dir / "holdfast.yaml")], stdout=log, stderr=log)
+        log.close()
+        wait_for(lambda: f"the spare answers: {self.spare_log()}", self.spare_status)
+        return self
+
+    def spare_status(self):
+        assert self.processes[SPARE].poll() is None, self.spare_log()
+        try:
+            connection = Connection(self.spare_admin, timeout_s=5)
+            answer = connection.send("GET", "/admin/v1/status")
+            connection.close()
+            return answer.json
+        except OSError:
+            return None
+
+    def spare_cell(self, cell):
+        return next(c for c in self.spare_status()["cells"] if c["name"] == cell)
+
+    def spare_metric(self, name):
+        connection = Connection(self.spare_admin, timeout_s=5)
+        body = connection.send("GET", "/metrics").body.decode()
+        connection.close()
+        return sum(float(line.split()[-1]) for line in body.splitlines() if line.startswith(name))
+
+    def wait_spare(self, cell, region):
+        """It has all that the home has."""
+        def there():
+            last = self.cell(region, cell)
+            spare = self.spare_cell(cell)
+            return last and spare.get("position") == last["last"] and spare["staleness_by"] == "measured"
+        wait_for(lambda: f"the spare has all: {self.spare_status()} {self.spare_log()}", there)
+
+    def spare(self, tenant):
+        return Spare(self.spare_http, self.keys[tenant])
+
+
+class Spare:
+    def __init__(self, port, key):
+        self.port, self.key = port, key
+
+    def send(self, method, path, body=None, **headers):
+        connection = Connection(self.port, self.key)
+        try:
+            return connection.send(method, path, body,
+                                   {n.replace("_", "-"): v for n, v in headers.items()})
+        finally:
+            connection.close()
+
+    def get(self, key, **headers):
+        return self.send("GET", "/v1/data/" + key, **headers)
+
+
+US = ["us-east", "us-west"]
+
+
+def us_cluster(path, **kwargs):
+    """Tenants acme (the spare's) and other (not), of one cell."""
+    return WithSpare(
+        path, US + ["eu-west"],
+        {"us": "regions: [us-east, us-west], transit: allow"},
+        {"us-1": "replicas: [us-east, us-west], mode: sync, copies: 2, on_partition: availability"},
+        {"acme": "residency: us, cell: us-1, consistency: session",
+         "other": "residency: us, cell: us-1, consistency: session"},
+        ["us-1"], "us-west", for_whom=", tenants: [acme]", **kwargs)
+
+
+def fill(cluster, tenant, count, tag=b""):
+    t = cluster.tenant(tenant)
+    values = {}
+    for i in range(count):
+        values[f"billing/k{i:04}"] = tag + os.urandom(random.randrange(1, 3000))
+        answer = t.put("us-east", f"billing/k{i:04}", values[f"billing/k{i:04}"])
+        assert answer.status == 200 or answer.status == 201 or answer.status == 204, answer
+    return values
+
+
+def assert_same(cluster, tenant, values):
+    spare = cluster.spare(tenant)
+    for key, value in values.items():
+        answer = spare.get(key, Holdfast_Consistency="eventual")
+        assert answer.status == 200 and answer.body == value, (key, answer)
+        assert answer.headers["Holdfast-Source"] == "secondary"
+    return int(answer.headers["Holdfast-Staleness-Ms"]), answer
+
+
+def test_serves_alone_with_its_age(tmp_path_factory):
+    with directory("secondary") as path, running(us_cluster(path)) as c:
+        c.start().start_spare()
+        c.wait_home("us-1")
+        values = fill(c, "acme", 60)
+        fill(c, "other", 5, tag=b"not-of-the-spare")
+        t = c.tenant("acme")
+        assert t.delete("us-east", "billing/k0000").status in (200, 204)
+        del values["billing/k0000"]
+        c.wait_spare("us-1", "us-east")
+        age, answer = assert_same(c, "acme", values)
+        assert age < 1000 and answer.headers["Holdfast-Staleness-By"] == "measured"
+        assert answer.headers["Holdfast-Region"] == "us-west"
+        version = t.get("us-east", "billing/k0001").etag
+        assert c.spare("acme").get("billing/k0001").etag == version
+        c.spare("acme").get("billing/k0000").problem(404, "not-found")
+
+        # What it may not: others' data, strong, writes.
+        c.spare("other").get("billing/k0001").problem(421, "misdirected")
+        c.spare("acme").get("billing/k0001", Holdfast_Consistency="strong").problem(503, "unavailable")
+        detail = c.spare("acme").send("PUT", "/v1/data/billing/new", b"x").problem(503, "unavailable")
+        assert "nothing happened" in detail
+        assert Spare(c.spare_http, "wrong").get("billing/k0001").status == 401
+        assert not files_with(c.spare_data, b"not-of-the-spare")
+        assert not files_with(c.spare_data, b"other\0billing")
+        assert files_with(c.spare_data, b"acme\0billing")
+
+        # Everything else dies at once.
+        for region in list(c.regions):
+            c.kill(region)
+        died = time.monotonic()
+        first, _ = assert_same(c, "acme", values)
+        time.sleep(1.5)
+        later, answer = assert_same(c, "acme", values)
+        assert later >= first + 1400, (first, later)
+        assert later <= (time.monotonic() - died) * 1000 + 3000
+        assert c.spare("acme").get("billing/k0001", Holdfast_Consistency="bounded=1h").status == 200
+        c.spare("acme").get("billing/k0001", Holdfast_Consistency="bounded=1s").problem(503, "unavailable")
+        items = c.spare("acme").send("GET", "/v1/data/billing?limit=1000").json["items"]
+        assert [i["key"] for i in items] == sorted(k.split("/")[1] for k in values)
+
+        # And it is started anew, alone: kill -9, no region, no coordination file.
+        c.kill(SPARE)
+        (c.dir / "coordination").unlink()
+        down = time.monotonic()
+        time.sleep(1)
+        c.start_spare()
+        age, answer = assert_same(c, "acme", values)
+        assert answer.headers["Holdfast-Staleness-By"] == "clock"
+        assert age >= later + (time.monotonic() - down) * 1000 - 300, (later, age)
+        assert age <= (time.monotonic() - died) * 1000 + 5000
+        # The wall clock is no proof.
+        c.spare("acme").get("billing/k0001", Holdfast_Consistency="bounded=1h").problem(503, "unavailable")
+        assert c.spare_status()["ready"]
+
+
+def test_session_tokens(tmp_path_factory):
+    with directory("secondary") as path, running(us_cluster(path)) as c:
+        c.start().start_spare()
+        c.wait_home("us-1")
+        t = c.tenant("acme")
+        token = t.put("us-east", "billing/a", b"1").token
+        c.wait_spare("us-1", "us-east")
+        answer = c.spare("acme").get("billing/a", Holdfast_Token=token)
+        assert answer.status == 200 and answer.body == b"1" and not answer.token
+        # A point that it has not: it is stopped while that is written.
+        os.kill(c.pid(SPARE), signal.SIGSTOP)
+        token = t.put("us-east", "billing/a", b"2").token
+        for region in list(c.regions):
+            c.kill(region)
+        os.kill(c.pid(SPARE), signal.SIGCONT)
+        c.spare("acme").get("billing/a", Holdfast_Token=token).problem(503, "unavailable")
+        answer = c.spare("acme").get("billing/a", Holdfast_Token=token, Holdfast_Consistency="eventual")
+        assert answer.body == b"1"
