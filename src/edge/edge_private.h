@@ -1,7 +1,7 @@
 /* Private to edge/: one request on its way through the edge.
  *
  * edge.c takes it in and finds its handler; request.c reads what it asks; facts.c and world.c gather
- * what route.c decides upon, and it holds; forward.c passes on; read.c, scan.c, write.c, tx.c serve it
+ * what route.c decides upon, and it holds; forward.c passes on; detour.c goes round; read.c, scan.c, write.c, tx.c serve it
  * here; respond.c answers. A request is answered exactly once, by respond_*; after that its memory is
  * gone. Who asks for the decision alone is answered by mouth_*.c. */
 #pragma once
@@ -52,6 +52,7 @@ struct request {
 	uint64_t arrived_ns;
 	int attempts;
 
+	bool detour_refused;   /* the secondary source cannot answer this one */
 	const struct age *age; /* by a secondary source: of what it serves */
 
 	/* held */
@@ -95,6 +96,10 @@ struct edge_cell {
 	int self_replica; /* -1: no copy here */
 	/* While this region is home: what every read from now on must see. 0 elsewhere. */
 	uint64_t floor_epoch, floor_seq;
+	/* detour.c */
+	uint64_t detour_rest_ns;                 /* its secondary source did not answer: until then */
+	uint64_t degraded_ns, degraded_until_ns; /* the primary hangs; 0: no */
+	int detours;                             /* under way */
 };
 
 /* What an edge says of and to a region. */
@@ -133,7 +138,7 @@ struct edge {
 	_Atomic bool closing;
 	struct metric *verdicts[4], *held_now, *held_refused, *held_expired, *forwards,
 		*forward_errors;
-	struct metric *reads, *writes;
+	struct metric *reads, *writes, *detours, *detour_errors;
 	struct histogram *held_time;
 	struct metric *asked[MOUTH_COUNT];
 };
@@ -176,6 +181,16 @@ void route_timer(void *edge);        /* for edge->retry */
 void forward(struct request *r, int region); /* within decision.allowed, not this one */
 void forward_home(struct request *r);        /* this copy cannot; the home can */
 void forward_wake(struct edge *e);           /* the world changed: who waits for a dead region? */
+
+bool forward_passes(enum http_field id);     /* a header that goes on with a request */
+
+/* --- detour.c ------------------------------------------------------------------------ */
+/* Asks the cell's secondary source, if there is one for this; false: not now, nothing was done. */
+bool detour(struct request *r);
+/* Before a read is passed on: true when the primary hangs and it went round instead. */
+bool detour_first(struct request *r);
+void detour_primary(struct request *r, bool answered); /* what became of one passed on */
+uint64_t detour_patience_ns(const struct request *r, uint64_t left_ns);
 
 /* --- read.c, scan.c, write.c, tx.c -------------------------------------------------- */
 void read_serve(struct request *r);

@@ -221,3 +221,210 @@ def test_session_tokens(tmp_path_factory):
         c.spare("acme").get("billing/a", Holdfast_Token=token).problem(503, "unavailable")
         answer = c.spare("acme").get("billing/a", Holdfast_Token=token, Holdfast_Consistency="eventual")
         assert answer.body == b"1"
+
+
+def test_a_truncated_tail_is_undone(tmp_path_factory):
+    """An async home writes what no other region sees; the spare does. When the history goes on
+    without it, it is undone here too, and so is what was deleted in it."""
+    with directory("secondary") as path, running(WithSpare(
+            path, US, {"us": "regions: [us-east, us-west], transit: allow"},
+            {"us-1": "replicas: [us-east, us-west], mode: async"},
+            {"acme": "residency: us, cell: us-1"}, ["us-1"], "us-west")) as c:
+        c.start().start_spare()
+        assert c.wait_home("us-1") == "us-east"
+        t, spare = c.tenant("acme"), c.spare("acme")
+        t.put("us-east", "notes/both", b"common")
+        t.put("us-east", "notes/doomed", b"to be deleted")
+        c.wait_spare("us-1", "us-east")
+        wait_for("the copy has it", lambda: c.cell("us-west", "us-1")["applied"] == c.cell("us-east", "us-1")["last"])
+        c.kill("us-west")
+        token = t.put("us-east", "notes/both", b"lost").token
+        t.put("us-east", "notes/lost", b"lost")
+        t.delete("us-east", "notes/doomed")
+        c.wait_spare("us-1", "us-east")
+        assert spare.get("notes/lost").body == b"lost" and spare.get("notes/both").body == b"lost"
+        fills = c.spare_metric("holdfast_secondary_fills_total")
+        c.kill("us-east")
+        c.start("us-west")
+        assert c.wait_home("us-1", ["us-west"]) == "us-west"
+        assert t.put("us-west", "notes/new", b"new").status == 204
+        c.wait_spare("us-1", "us-west")
+        spare.get("notes/lost").problem(404, "not-found")
+        assert spare.get("notes/both").body == b"common"
+        assert spare.get("notes/doomed").body == b"to be deleted"
+        assert spare.get("notes/new").body == b"new"
+        spare.get("notes/both", Holdfast_Token=token).problem(409, "token-diverged")
+        assert c.spare_metric("holdfast_secondary_fills_total") == fills + 1
+        # The old home's disk has the tail still; it is not believed.
+        c.start("us-east")
+        time.sleep(1)
+        spare.get("notes/lost").problem(404, "not-found")
+
+
+def test_comes_too_late_for_the_log(tmp_path_factory):
+    """What it missed is no longer in any log: it fills anew, and serves the old meanwhile."""
+    with directory("secondary") as path, running(us_cluster(
+            path, options="storage: {segment: 1MiB, retain: 1MiB, min_free: 0}")) as c:
+        c.start().start_spare()
+        c.wait_home("us-1")
+        t = c.tenant("acme")
+        values = fill(c, "acme", 20)
+        t.put("us-east", "billing/gone", b"x")
+        c.wait_spare("us-1", "us-east")
+        c.kill(SPARE)
+        assert t.delete("us-east", "billing/gone").status == 204
+        big = os.urandom(1 << 20)
+        for i in range(100):
+            t.put("us-east", f"billing/big{i % 4}", big[i:])
+        values.update({f"billing/big{i % 4}": big[i:] for i in range(96, 100)})
+        c.start_spare()
+        c.wait_spare("us-1", "us-east")
+        assert_same(c, "acme", values)
+        c.spare("acme").get("billing/gone").problem(404, "not-found")
+        assert c.spare_metric("holdfast_secondary_fills_total") == 1
+
+
+def test_other_tenants_void_what_is_on_disk(tmp_path_factory):
+    with directory("secondary") as path, running(us_cluster(path)) as c:
+        c.start().start_spare()
+        c.wait_home("us-1")
+        c.tenant("acme").put("us-east", "billing/a", b"acme-was-here")
+        c.tenant("other").put("us-east", "billing/a", b"other-is-here")
+        c.wait_spare("us-1", "us-east")
+        assert files_with(c.spare_data, b"acme-was-here")
+        c.stop()
+        for policy in (c.dir / "policy.yaml", c.spare_dir / "policy.yaml"):
+            policy.write_text(policy.read_text().replace("tenants: [acme]", "tenants: [other]"))
+        c.start_spare()
+        assert not files_with(c.spare_data, b"acme-was-here")
+        c.spare("acme").get("billing/a").problem(421, "misdirected")
+        c.spare("other").get("billing/a").problem(503, "unavailable")
+        c.start()
+        c.wait_spare("us-1", c.wait_home("us-1"))
+        assert c.spare("other").get("billing/a").body == b"other-is-here"
+
+
+# --- the router ------------------------------------------------------------------------------
+
+def test_router_goes_round_and_returns(tmp_path_factory):
+    with directory("secondary") as path, running(us_cluster(path, options="hold: {time: 2s}")) as c:
+        c.start().start_spare()
+        c.wait_home("us-1")
+        values = fill(c, "acme", 10)
+        c.wait_spare("us-1", "us-east")
+        t, other = c.tenant("acme"), c.tenant("other")
+        key = "billing/k0003"
+        answer = t.get("eu-west", key)
+        assert answer.body == values[key] and "Holdfast-Source" not in answer.headers
+        for region in US:
+            c.kill(region)
+        for _ in range(3):
+            answer = t.get("eu-west", key)
+            assert answer.status == 200 and answer.body == values[key], answer
+            assert answer.headers["Holdfast-Source"] == "secondary"
+            assert int(answer.headers["Holdfast-Staleness-Ms"]) >= 0
+        assert t.send("eu-west", "HEAD", "/v1/data/" + key).headers["Holdfast-Source"] == "secondary"
+        assert len(t.scan("eu-west", "billing")) == len(values)
+        t.get("eu-west", "billing/none").problem(404, "not-found")
+        decision = c.admin_get("eu-west", "/admin/v1/decisions/" + answer.headers["Holdfast-Decision"])
+        assert any(r["reason"] == "secondary" and r["region"] == "us-west"
+                   for r in decision.json["decision"]["reasons"]), decision.json
+        assert c.metric("eu-west", "holdfast_edge_detours_total") >= 5
+        # What it may not answer is held as ever, and then refused.
+        assert t.get("eu-west", key, Holdfast_Consistency="strong").status in (503, 504)
+        assert t.get("eu-west", key, Holdfast_Consistency="bounded=1ms").status in (503, 504)
+        assert other.get("eu-west", key).status in (503, 504)
+        assert t.put("eu-west", key, b"no").status in (503, 504)
+
+        c.start(*US)
+        c.wait_home("us-1", US)
+        def back():
+            answer = t.get("eu-west", key)
+            assert answer.status == 200 and answer.body == values[key]
+            return "Holdfast-Source" not in answer.headers
+        wait_for("the primary answers again", back, 10)
+        assert back() and back()
+
+
+class Hanging:
+    """Takes connections and says nothing; then, passes them on."""
+
+    def __init__(self, to):
+        import socket
+        import threading
+        self.to, self.well, self.socket = to, False, socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(64)
+        self.port = self.socket.getsockname()[1]
+        self.kept = []
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        import socket
+        import threading
+        while True:
+            try:
+                conn = self.socket.accept()[0]
+            except OSError:
+                return
+            self.kept.append(conn)
+            if self.well:
+                out = socket.create_connection(("127.0.0.1", self.to))
+                self.kept.append(out)
+                for a, b in ((conn, out), (out, conn)):
+                    threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+
+    def close(self):
+        for s in [self.socket, *self.kept]:
+            s.close()
+
+
+def test_router_and_a_primary_that_hangs(tmp_path_factory):
+    """Coordination calls the home well and it says nothing: one read finds out, the others go round
+    at once, and one at a time tries."""
+    with directory("secondary") as path, running(WithSpare(
+            path, ["us-east", "us-west", "eu-west"],
+            {"us": "regions: [us-east, us-west], transit: allow"},
+            {"us-1": "replicas: [us-east], mode: async"},
+            {"acme": "residency: us, cell: us-1"}, ["us-1"], "us-west")) as c:
+        hanging = Hanging(c.http["us-east"])
+        text = (c.dir / "eu-west.yaml").read_text()
+        (c.dir / "eu-west.yaml").write_text(text.replace(f'"127.0.0.1:{c.http["us-east"]}"',
+                                                         f'"127.0.0.1:{hanging.port}"'))
+        try:
+            c.start().start_spare()
+            c.wait_home("us-1")
+            t = c.tenant("acme")
+            t.put("us-east", "billing/a", b"value")
+            c.wait_spare("us-1", "us-east")
+
+            def read():
+                begin = time.monotonic()
+                answer = t.get("eu-west", "billing/a")
+                assert answer.status == 200 and answer.body == b"value", answer
+                return answer.headers.get("Holdfast-Source"), time.monotonic() - begin
+            source, took = read()
+            assert source == "secondary" and 0.9 < took < 3
+            times = []
+            until = time.monotonic() + 6
+            while time.monotonic() < until:
+                source, took = read()
+                assert source == "secondary"
+                times.append(took)
+            slow = [took for took in times if took > 0.5]
+            # Two edge workers, each with its own belief; one try in 0.5, 1, 2 … s each.
+            assert 1 <= len(slow) <= 8, slow
+            assert sum(took < 0.2 for took in times) > 50
+            hanging.well = True
+            wait_for("it returns", lambda: read()[0] is None, 15)
+            wait_for("and stays", lambda: [read()[0] for _ in range(20)] == [None] * 20, 15)
+        finally:
+            hanging.close()
