@@ -2,5 +2,9 @@
 #pragma once
 #include "app/place.h"
 
-/* Creates what is missing in p->dir: secret, keys, policy, one node file a region. */
+/* The secondary source of `playground --secondary`; ports are offsets to the base. */
+#define PLAYGROUND_SPARE "spare"
+enum { PLAYGROUND_SPARE_HTTP = 401, PLAYGROUND_SPARE_ADMIN = 402 };
+
+/* Creates what is missing in p->dir: secrets, keys, policy, one node file a process. */
 MUST enum err playground_files(struct place *p);

@@ -18,6 +18,13 @@
 
 enum { FEED_WALK_MAX = 20000 };
 
+/* What is remembered of one. */
+struct feed_cell {
+	struct store_reader *reader; /* as it is needed */
+	uint64_t asked_ns;           /* 0: never */
+	struct point from;
+};
+
 struct feed {
 	struct admin *admin;
 	int cell;
@@ -157,19 +164,16 @@ static int tenant_next(const struct feed *f) {
 }
 
 static struct store_reader *feed_reader(struct feed *f) {
-	struct admin *a = f->admin;
-	if (!a->feed_readers)
-		a->feed_readers = calloc((size_t)a->options.policy->cell_count + 1, sizeof(void *));
-	if (a->feed_readers && !a->feed_readers[f->cell])
-		a->feed_readers[f->cell] = f->store->ops->reader_new(f->store);
-	return a->feed_readers ? a->feed_readers[f->cell] : NULL;
+	struct feed_cell *c = &f->admin->feed_cells[f->cell];
+	if (!c->reader) c->reader = f->store->ops->reader_new(f->store);
+	return c->reader;
 }
 
 void admin_feed_end(struct admin *a) {
-	for (int i = 0; a->feed_readers && i < a->options.policy->cell_count; i++)
-		if (a->feed_readers[i])
-			host_store(a->options.host, i)->ops->reader_free(a->feed_readers[i]);
-	free(a->feed_readers);
+	for (int i = 0; a->feed_cells && i < a->options.policy->cell_count; i++)
+		if (a->feed_cells[i].reader)
+			host_store(a->options.host, i)->ops->reader_free(a->feed_cells[i].reader);
+	free(a->feed_cells);
 }
 
 /* One tenant a page at most: a page has one snapshot, and so one point. */
@@ -230,6 +234,9 @@ static uint32_t age_ms(const struct feed *f) {
 }
 
 static void look(struct feed *f) {
+	struct feed_cell *c = &f->admin->feed_cells[f->cell];
+	c->asked_ns = io_now_ns(f->admin->io);
+	c->from = f->from;
 	f->store->ops->info(f->store, &f->info);
 	host_cell_state(f->admin->options.host, f->cell, &f->state);
 	f->head.epoch = f->state.epoch;
@@ -287,7 +294,9 @@ void admin_feed(struct admin *a, struct http_exchange *x, struct slice cell) {
 		return;
 	}
 	struct feed *f = calloc(1, sizeof *f);
-	if (!f) {
+	if (!a->feed_cells) a->feed_cells = calloc((size_t)p->cell_count, sizeof *a->feed_cells);
+	if (!f || !a->feed_cells) {
+		free(f);
 		admin_problem(x, ERR_NO_MEMORY, "no memory for this answer; try again later");
 		return;
 	}
@@ -303,4 +312,20 @@ void admin_feed(struct admin *a, struct http_exchange *x, struct slice cell) {
 	else
 		answer(f, x);
 	free(f);
+}
+
+/* What it had when it asked: of an image that is being filled, the point its log begins at. */
+enum err admin_feed_status(const struct admin *a, int cell, uint64_t committed, struct buf *out) {
+	const struct policy *p = a->options.policy;
+	const struct policy_secondary *s = p->cells[cell].secondary;
+	const struct feed_cell *c = a->feed_cells ? &a->feed_cells[cell] : NULL;
+	if (!s) return ERR_OK;
+	enum err e = buf_printf(out, ",\"secondary\":{\"name\":\"%s\",\"region\":\"%s\"", s->name,
+	                        p->regions[s->region].name);
+	if (e || !c || !c->asked_ns) return e ? e : buf_append_str(out, ",\"asked_ms_ago\":null}");
+	uint64_t behind = committed > c->from.seq ? committed - c->from.seq : 0;
+	return buf_printf(out, ",\"asked_ms_ago\":%llu,\"position\":\"%llu-%llu\",\"behind\":%llu}",
+	                  (unsigned long long)((io_now_ns(a->io) - c->asked_ns) / 1000000),
+	                  (unsigned long long)c->from.epoch, (unsigned long long)c->from.seq,
+	                  (unsigned long long)behind);
 }

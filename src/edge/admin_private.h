@@ -12,7 +12,7 @@ struct admin {
 	struct list queries;  /* on the lane */
 	struct agent *agent;  /* NULL: none */
 	struct dns *dns;
-	struct store_reader **feed_readers; /* per cell, as they are needed */
+	struct feed_cell *feed_cells; /* per cell, once one was asked for */
 };
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail);
@@ -28,4 +28,6 @@ void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
 #define ADMIN_FEED_PATH "/admin/v1/feed/"
 void admin_feed(struct admin *a, struct http_exchange *x, struct slice cell);
 void admin_feed_end(struct admin *a);
+/* The member `secondary` of a cell's status: who it is and when it last asked here. */
+MUST enum err admin_feed_status(const struct admin *a, int cell, uint64_t committed, struct buf *out);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */

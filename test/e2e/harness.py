@@ -319,10 +319,12 @@ class Cluster:
 
 
 class Playground(Cluster):
+    arguments = []
+
     def __init__(self, directory, base=None):
         super().__init__(directory, base or free_port_base(), REGIONS)
         self.process = subprocess.Popen(
-            [BINARY, "playground", "--dir", str(self.dir), "--port-base", str(self.base)],
+            [BINARY, "playground", "--dir", str(self.dir), "--port-base", str(self.base), *self.arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.output = ""
         self._wait_ready()

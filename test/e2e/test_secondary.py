@@ -9,8 +9,6 @@ import signal
 import subprocess
 import time
 
-import pytest
-
 from harness import (BINARY, Connection, Nodes, _is_free, directory, files_with, holdfast, running,
                      wait_for)
 
@@ -20,8 +18,8 @@ SPARE = "spare"
 def port_base():
     """Of this file's own range: 28000 and the ports a cluster of a few regions needs."""
     while True:
-        base = random.randrange(28000, 28600)
-        if all(_is_free(base + o + i) for o in (1, 101, 201, 281, 291) for i in range(4)):
+        base = random.randrange(28000, 28490)
+        if all(_is_free(base + o + i) for o in (1, 101, 201, 281, 291, 401) for i in range(4)):
             return base
 
 
@@ -147,7 +145,7 @@ def assert_same(cluster, tenant, values):
     return int(answer.headers["Holdfast-Staleness-Ms"]), answer
 
 
-def test_serves_alone_with_its_age(tmp_path_factory):
+def test_serves_alone_with_its_age():
     with directory("secondary") as path, running(us_cluster(path)) as c:
         c.start().start_spare()
         c.wait_home("us-1")
@@ -203,7 +201,7 @@ def test_serves_alone_with_its_age(tmp_path_factory):
         assert c.spare_status()["ready"]
 
 
-def test_session_tokens(tmp_path_factory):
+def test_session_tokens():
     with directory("secondary") as path, running(us_cluster(path)) as c:
         c.start().start_spare()
         c.wait_home("us-1")
@@ -223,7 +221,7 @@ def test_session_tokens(tmp_path_factory):
         assert answer.body == b"1"
 
 
-def test_a_truncated_tail_is_undone(tmp_path_factory):
+def test_a_truncated_tail_is_undone():
     """An async home writes what no other region sees; the spare does. When the history goes on
     without it, it is undone here too, and so is what was deleted in it."""
     with directory("secondary") as path, running(WithSpare(
@@ -261,7 +259,7 @@ def test_a_truncated_tail_is_undone(tmp_path_factory):
         spare.get("notes/lost").problem(404, "not-found")
 
 
-def test_comes_too_late_for_the_log(tmp_path_factory):
+def test_comes_too_late_for_the_log():
     """What it missed is no longer in any log: it fills anew, and serves the old meanwhile."""
     with directory("secondary") as path, running(us_cluster(
             path, options="storage: {segment: 1MiB, retain: 1MiB, min_free: 0}")) as c:
@@ -284,7 +282,7 @@ def test_comes_too_late_for_the_log(tmp_path_factory):
         assert c.spare_metric("holdfast_secondary_fills_total") == 1
 
 
-def test_other_tenants_void_what_is_on_disk(tmp_path_factory):
+def test_other_tenants_void_what_is_on_disk():
     with directory("secondary") as path, running(us_cluster(path)) as c:
         c.start().start_spare()
         c.wait_home("us-1")
@@ -306,7 +304,7 @@ def test_other_tenants_void_what_is_on_disk(tmp_path_factory):
 
 # --- the router ------------------------------------------------------------------------------
 
-def test_router_goes_round_and_returns(tmp_path_factory):
+def test_router_goes_round_and_returns():
     with directory("secondary") as path, running(us_cluster(path, options="hold: {time: 2s}")) as c:
         c.start().start_spare()
         c.wait_home("us-1")
@@ -387,7 +385,7 @@ class Hanging:
             s.close()
 
 
-def test_router_and_a_primary_that_hangs(tmp_path_factory):
+def test_router_and_a_primary_that_hangs():
     """Coordination calls the home well and it says nothing: one read finds out, the others go round
     at once, and one at a time tries."""
     with directory("secondary") as path, running(WithSpare(
@@ -428,3 +426,68 @@ def test_router_and_a_primary_that_hangs(tmp_path_factory):
             wait_for("and stays", lambda: [read()[0] for _ in range(20)] == [None] * 20, 15)
         finally:
             hanging.close()
+
+
+# --- the playground ---------------------------------------------------------------------------
+
+def test_playground_with_a_secondary_source():
+    """All four regions are killed with kill -9; what is left is the spare, and it answers."""
+    from harness import REGIONS, Playground
+
+    class WithSecondary(Playground):
+        arguments = ["--secondary"]
+
+    with directory("secondary") as path:
+        base = port_base()
+        with running(WithSecondary(path / "p", base)) as p:
+            assert "spare" in p.output
+            acme, initech = p.tenant("acme"), p.tenant("initech")
+            values = {f"billing/{i}": os.urandom(500) for i in range(20)}
+            for key, value in values.items():
+                assert acme.put("us-east", key, value).status == 204
+                assert initech.put("eu-west", key, value[:100]).status == 204
+            spare = {t: Spare(base + 401, p.keys[t]) for t in ("acme", "initech", "globex")}
+
+            def has_all():
+                return all(spare["acme"].get(k).body == v and spare["initech"].get(k).body == v[:100]
+                           for k, v in values.items())
+            wait_for("the spare has all", has_all)
+            spare["globex"].get("billing/1").problem(421, "misdirected")
+            wait_for("all is well", lambda: holdfast("status", "--dir", p.dir).returncode == 0)
+            wait_for("and it has all", lambda: holdfast("status", "--dir", p.dir).stdout.count(
+                b"secondary source spare in us-west: 0 behind") == 2)
+
+            for region in REGIONS:
+                p.kill(region)
+            assert has_all()
+            assert int(spare["acme"].get("billing/1").headers["Holdfast-Staleness-Ms"]) > 0
+            p.drill("kill", "spare")
+            p.drill("restore", "spare")
+            wait_for("the spare answers", lambda: Connection(base + 402).send("GET", "/readyz").status == 200)
+            assert has_all()
+            assert spare["acme"].get("billing/1").headers["Holdfast-Staleness-By"] == "clock"
+            for region in REGIONS:
+                p.restore(region)
+            p.wait_converged()
+            wait_for("it follows again", lambda: spare["acme"].get("billing/1").headers[
+                "Holdfast-Staleness-By"] == "measured")
+            p.drill("kill", "spare")
+            wait_for("status misses it", lambda: b"SILENT" in holdfast("status", "--dir", p.dir).stdout)
+            holdfast("status", "--dir", p.dir, check=1)
+        # A policy made without one is not changed behind anybody's back.
+        with running(Playground(path / "q", port_base())):
+            pass
+        done = holdfast("playground", "--dir", path / "q", "--port-base", port_base(), "--secondary", check=1)
+        assert b"secondary source" in done.stderr
+
+
+def test_check_refuses_a_disk_outside_the_class():
+    with directory("secondary") as path:
+        c = us_cluster(path)
+        holdfast("check", c.dir / "policy.yaml", c.spare_dir / "holdfast.yaml", check=0)
+        policy = c.dir / "policy.yaml"
+        policy.write_text(policy.read_text().replace("name: spare, region: us-west", "name: spare, region: eu-west"))
+        said = holdfast("check", policy, check=1).stderr.decode()
+        assert "it stands in 'eu-west', outside residency class 'us'" in said
+        (c.spare_dir / "policy.yaml").write_text(policy.read_text())
+        assert holdfast("serve", "-c", c.spare_dir / "holdfast.yaml", check=1).stderr
