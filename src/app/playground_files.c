@@ -144,6 +144,20 @@ static enum err write_policy(const struct place *p, struct io *io) {
 	return e ? e : place_write(policy_path, policy);
 }
 
+/* Prefixed with the ports, so that playgrounds may share an etcd. */
+static enum err put_coordination(struct buf *out, const struct place *p, const char *etcd) {
+	if (!etcd) return buf_append_str(out, "coordination: {file: coordination}\n");
+	enum err e = buf_printf(out,
+	                        "coordination: {etcd: {prefix: /holdfast/playground-%u/, "
+	                        "endpoints: [",
+	                        p->port_base);
+	for (struct slice rest = slice_str(etcd); !e && rest.len;) {
+		struct slice url = slice_cut(&rest, ',');
+		e = buf_printf(out, "\"" SLICE_FMT "\"%s", SLICE_ARG(url), rest.len ? ", " : "");
+	}
+	return e ? e : buf_append_str(out, "]}}\n");
+}
+
 static enum err put_regions(const struct place *p, struct buf *text) {
 	enum err e = buf_append_str(text, "regions:\n");
 	for (int i = 0; !e && i < p->region_count; i++)
@@ -155,12 +169,13 @@ static enum err put_regions(const struct place *p, struct buf *text) {
 	return e;
 }
 
-static enum err put_node(const struct place *p, int region, struct buf *text) {
-	return buf_printf(text,
-	                  "cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
-	                  "coordination: {file: coordination}\nsecret_file: cluster.secret\n"
-	                  "workers: 1\nstorage: {segment: 4MiB, min_free: 16MiB}\n",
-	                  p->regions[region], p->regions[region]);
+static enum err put_node(const struct place *p, int region, const char *etcd, struct buf *text) {
+	enum err e = buf_printf(text,
+	                        "cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
+	                        "secret_file: cluster.secret\nworkers: 1\n"
+	                        "storage: {segment: 4MiB, min_free: 16MiB}\n",
+	                        p->regions[region], p->regions[region]);
+	return e ? e : put_coordination(text, p, etcd);
 }
 
 /* Files of its own: nothing of the others need be there for it to start. */
@@ -181,14 +196,14 @@ static enum err put_secondary(const struct place *p, struct buf *text) {
 	                  p->port_base + PLAYGROUND_SPARE_ADMIN);
 }
 
-static enum err write_node(const struct place *p, int process) {
+static enum err write_node(const struct place *p, int process, const char *etcd) {
 	char path[1024];
 	const char *s = NULL;
 	struct buf text;
 	buf_init(&text, 1 << 16);
 	place_path(p, path, "%s.yaml", p->regions[process]);
-	enum err e =
-		process < p->region_count ? put_node(p, process, &text) : put_secondary(p, &text);
+	enum err e = process < p->region_count ? put_node(p, process, etcd, &text)
+	                                       : put_secondary(p, &text);
 	if (!e) e = put_regions(p, &text);
 	if (!e) e = buf_cstr(&text, &s);
 	if (!e) e = place_write(path, s);
@@ -196,7 +211,7 @@ static enum err write_node(const struct place *p, int process) {
 	return e;
 }
 
-enum err playground_files(struct place *p) {
+enum err playground_files(struct place *p, const char *etcd) {
 	struct io *io = io_uv_new();
 	if (!io) return ERR_NO_MEMORY;
 	enum err e = write_secret(p, io, "cluster");
@@ -204,6 +219,6 @@ enum err playground_files(struct place *p) {
 	if (!e) e = write_policy(p, io);
 	io_free(io);
 	/* Written each time: the ports may be others than last time. */
-	for (int i = 0; !e && i < p->process_count; i++) e = write_node(p, i);
+	for (int i = 0; !e && i < p->process_count; i++) e = write_node(p, i, etcd);
 	return e;
 }

@@ -22,7 +22,8 @@ enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 struct node_source {
 	struct node_config config;
 	uint64_t workers;
-	const struct doc_node *regions, *region, *secondary_admin;
+	struct node_region *room; /* of config.regions */
+	const struct doc_node *regions, *region, *etcd, *witness, *secondary;
 	struct node_mouths_source mouths;
 };
 
@@ -45,7 +46,16 @@ struct node_source {
 	}
 
 static const struct field coordination_fields[] = {
-	PATH("file", coordination, "the path of the coordination file, shared by all regions"),
+	{.key = "file",
+         .type = FIELD_TEXT,
+         .offset = AT(config.coordination),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = "the path of the coordination file, shared by all regions"},
+	{.key = "etcd",
+         .type = FIELD_MAPPING,
+         .offset = AT(etcd),
+         .expected = "a mapping with endpoints, ca, ..."},
 	{NULL},
 };
 static const struct field lease_fields[] = {
@@ -85,16 +95,12 @@ static const struct field dns_fields[] = {
          .expected = "the path of gdnsd's admin_state file"},
 	{NULL},
 };
-static const char *const role_words[] = {
-	[ROLE_REGION] = "region", [ROLE_SECONDARY] = "secondary", NULL};
-static const struct field secondary_fields[] = {
-	{.key = "name", .type = FIELD_NAME, .offset = AT(config.secondary), .required = true},
-	{.key = "admin",
-         .type = FIELD_SCALAR,
-         .offset = AT(secondary_admin),
-         .required = true,
-         .expected = "HOST:PORT of its admin port, such as \"127.0.0.1:7291\""},
-	{NULL},
+#define DATA_EXPECTED "the directory of this node's data"
+static const char *const roles[] = {
+	[ROLE_REGION] = "region",
+	[ROLE_WITNESS] = "witness",
+	[ROLE_SECONDARY] = "secondary",
+	NULL,
 };
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
@@ -103,7 +109,12 @@ static const struct field node_fields[] = {
          .offset = AT(region),
          .required = true,
          .expected = "one of the regions below: the one this node runs in"},
-	PATH("data", data, "the directory of this node's data"),
+	{.key = "data",
+         .type = FIELD_TEXT,
+         .offset = AT(config.data),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = DATA_EXPECTED},
 	PATH("policy", policy, "the path of policy.yaml"),
 	{.key = "coordination",
          .type = FIELD_GROUP,
@@ -117,6 +128,9 @@ static const struct field node_fields[] = {
          .required = true,
          .expected = "every region of the policy with its addresses"},
 	{.key = "workers", .type = FIELD_NUMBER, .offset = AT(workers), .min = 0, .max = 256},
+	{.key = "role", .type = FIELD_CHOICE, .offset = AT(config.role), .choices = roles},
+	{.key = "witness", .type = FIELD_MAPPING, .offset = AT(witness)},
+	{.key = "secondary", .type = FIELD_MAPPING, .offset = AT(secondary)},
 	GROUP("lease", lease_fields),
 	GROUP("limits", limit_fields),
 	GROUP("hold", hold_fields),
@@ -139,8 +153,6 @@ static const struct field node_fields[] = {
          .offset = AT(mouths.agent_check),
          .expected = "HOST:PORT of the first region, such as \"127.0.0.1:7501\""},
 	GROUP("dns", dns_fields),
-	{.key = "role", .type = FIELD_CHOICE, .offset = AT(config.role), .choices = role_words},
-	GROUP("secondary", secondary_fields),
 	{NULL},
 };
 
@@ -179,7 +191,7 @@ static bool host_valid(struct slice host) {
 }
 
 /* "127.0.0.1:7101", "[::1]:7101", "edge-1.example:7101" */
-static bool address_parse(struct slice text, struct slice *host, uint64_t *port) {
+bool node_address_parse(struct slice text, struct slice *host, uint64_t *port) {
 	struct slice rest = text;
 	bool bracket = slice_starts(text, SLICE_LIT("["));
 	if (bracket) {
@@ -216,7 +228,7 @@ void node_address_read(struct doc *d, const struct doc_node *n, struct node_addr
 	uint64_t port;
 	out->host = "";
 	if (!n) return;
-	if (!address_parse(n->text, &host, &port)) {
+	if (!node_address_parse(n->text, &host, &port)) {
 		doc_error(d, n,
 		          "found %s; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
 		          "\"[::1]:7101\", port 1 to 65535",
@@ -258,13 +270,15 @@ static void load_node_regions(struct doc *d, struct node_source *s, struct node_
 		              POLICY_REGIONS_MAX);
 		return;
 	}
-	struct node_region *regions = arena_alloc(d->keep, section->count * sizeof *regions);
+	/* One more: the witness. */
+	struct node_region *regions =
+		arena_alloc(d->keep, (section->count + 1) * sizeof *regions);
 	own->regions = arena_alloc(d->keep, section->count * sizeof *own->regions);
 	if (!regions || !own->regions) {
 		d->no_memory = true;
 		return;
 	}
-	s->config.regions = regions;
+	s->config.regions = s->room = regions;
 	for (const struct doc_node *c = section->first; c; c = c->next) {
 		int index = s->config.region_count++;
 		own->regions[index] = (struct node_position){c->key_line, c->key_column};
@@ -282,6 +296,20 @@ static void load_node_regions(struct doc *d, struct node_source *s, struct node_
 	check_addresses(d, section);
 }
 
+static void load_coordination(struct doc *d, struct node_source *s) {
+	const struct doc_node *section = doc_child(d->root, "coordination");
+	bool file = *s->config.coordination;
+	if (!section || section->kind != DOC_MAPPING) return; /* said already */
+	if (file && s->etcd)
+		doc_error(d, s->etcd, "there is a file, too; expected one of the two");
+	else if (!doc_child(section, "file") && !s->etcd)
+		doc_error_key(d, section,
+		              "found nothing; expected {file: PATH} for regions on one machine, or "
+		              "{etcd: {endpoints: ["
+		              "...]}}");
+	if (s->etcd && s->config.cluster) node_etcd_read(d, s->etcd, &s->config);
+}
+
 static void check_lease(struct doc *d, const struct node_config *c) {
 	if (c->lease_renew_ms <= c->lease_length_ms / 3) return;
 	const struct doc_node *lease = doc_child(d->root, "lease"), *at = doc_child(lease, "renew");
@@ -291,28 +319,15 @@ static void check_lease(struct doc *d, const struct node_config *c) {
 	          (unsigned long long)c->lease_renew_ms, (unsigned long long)c->lease_length_ms);
 }
 
-/* A secondary source agrees with nobody about anything: what of coordination it does not have, it
- * cannot come to depend on. */
+/* What a secondary source does without is not asked of it. */
 static void read_fields(struct doc *d, struct node_source *s) {
 	const struct doc_node *role = doc_child(d->root, "role");
-	bool secondary = role && slice_is(role->text, role_words[ROLE_SECONDARY]);
+	bool secondary = role && slice_is(role->text, roles[ROLE_SECONDARY]);
 	struct field fields[sizeof node_fields / sizeof *node_fields];
 	memcpy(fields, node_fields, sizeof fields);
 	for (struct field *f = fields; f->key; f++)
 		if (strcmp(f->key, "coordination") == 0) f->required = !secondary;
 	doc_read(d, d->root, fields, s);
-	const struct doc_node *group = doc_child(d->root, "secondary");
-	const struct doc_node *coordination = doc_child(d->root, "coordination");
-	if (secondary && !group)
-		doc_error(d, role,
-		          "the key 'secondary' is missing; expected {name: its name in the policy, "
-		          "admin: HOST:PORT}");
-	if (secondary && coordination)
-		doc_error_key(d, coordination,
-		              "a secondary source does without; expected no such key");
-	if (!secondary && group)
-		doc_error_key(d, group, "a region's node is none; expected role: secondary with it");
-	node_address_read(d, s->secondary_admin, &s->config.secondary_admin);
 }
 
 static void load_node(struct doc *d, struct node_source *s, struct node_private *own) {
@@ -332,8 +347,16 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 	s->config.workers = (int)s->workers;
 	s->config.self = -1;
 	if (s->regions) load_node_regions(d, s, own);
+	load_coordination(d, s);
 	node_mouths_read(d, &s->mouths, &s->config);
+	node_secondary_read(d, s->secondary, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
+	if (s->room)
+		node_witness_read(d, s->witness, s->config.role, s->region, s->room, &s->config);
+	if (!s->config.data && !s->config.is_witness && !doc_child(d->root, "data"))
+		doc_error_key(d, d->root,
+		              "the key 'data' is missing; expected " DATA_EXPECTED);
+	if (!s->config.data) s->config.data = "";
 	if (s->region && s->regions && s->config.self < 0)
 		doc_error_reference(d, s->region, "region", s->regions);
 	check_lease(d, &s->config);

@@ -433,13 +433,9 @@ def test_router_and_a_primary_that_hangs():
 def test_playground_with_a_secondary_source():
     """All four regions are killed with kill -9; what is left is the spare, and it answers."""
     from harness import REGIONS, Playground
-
-    class WithSecondary(Playground):
-        arguments = ["--secondary"]
-
     with directory("secondary") as path:
         base = port_base()
-        with running(WithSecondary(path / "p", base)) as p:
+        with running(Playground(path / "p", base, options=["--secondary"])) as p:
             assert "spare" in p.output
             acme, initech = p.tenant("acme"), p.tenant("initech")
             values = {f"billing/{i}": os.urandom(500) for i in range(20)}
@@ -463,7 +459,13 @@ def test_playground_with_a_secondary_source():
             assert int(spare["acme"].get("billing/1").headers["Holdfast-Staleness-Ms"]) > 0
             p.drill("kill", "spare")
             p.drill("restore", "spare")
-            wait_for("the spare answers", lambda: Connection(base + 402).send("GET", "/readyz").status == 200)
+
+            def ready():
+                try:
+                    return Connection(base + 402).send("GET", "/readyz").status == 200
+                except OSError:
+                    return False
+            wait_for("the spare answers", ready)
             assert has_all()
             assert spare["acme"].get("billing/1").headers["Holdfast-Staleness-By"] == "clock"
             for region in REGIONS:
