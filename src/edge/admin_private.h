@@ -10,7 +10,8 @@ struct admin {
 	uint64_t started_ns;
 	struct io_lane *lane; /* for what reads disks */
 	struct list queries;  /* on the lane */
-	struct list moves;    /* admin_cell.c */
+	struct list moves;    /* admin_move.c */
+	struct list accepts;  /* admin_accept.c */
 	struct agent *agent;  /* NULL: none */
 	struct dns *dns;
 	struct feed_cell *feed_cells; /* per cell, once one was asked for */
@@ -31,7 +32,9 @@ void admin_feed(struct admin *a, struct http_exchange *x, struct slice cell);
 void admin_feed_end(struct admin *a);
 /* The member `secondary` of a cell's status: who it is and when it last asked here. */
 MUST enum err admin_feed_status(const struct admin *a, int cell, uint64_t committed, struct buf *out);
-/* `rest`: what follows /admin/v1/cells in the path of a POST: /CELL/move. */
+/* `rest`: what follows /admin/v1/cells in the path of a POST: /CELL/move, /CELL/failover. */
 void admin_cell(struct admin *a, struct http_exchange *x, struct slice rest);
-void admin_moves_end(struct admin *a); /* answers those under way; the loop has stopped */
+/* Answer those under way; the loop has stopped. */
+void admin_moves_end(struct admin *a);
+void admin_accepts_end(struct admin *a);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */
