@@ -115,7 +115,7 @@ class Spare:
 US = ["us-east", "us-west"]
 
 
-def us_cluster(path, **kwargs):
+def us_cluster(path, for_whom=", tenants: [acme]", **kwargs):
     """Tenants acme (the spare's) and other (not), of one cell."""
     return WithSpare(
         path, US + ["eu-west"],
@@ -123,7 +123,7 @@ def us_cluster(path, **kwargs):
         {"us-1": "replicas: [us-east, us-west], mode: sync, copies: 2, on_partition: availability"},
         {"acme": "residency: us, cell: us-1, consistency: session",
          "other": "residency: us, cell: us-1, consistency: session"},
-        ["us-1"], "us-west", for_whom=", tenants: [acme]", **kwargs)
+        ["us-1"], "us-west", for_whom=for_whom, **kwargs)
 
 
 def fill(cluster, tenant, count, tag=b""):
@@ -300,6 +300,39 @@ def test_other_tenants_void_what_is_on_disk():
         c.start()
         c.wait_spare("us-1", c.wait_home("us-1"))
         assert c.spare("other").get("billing/a").body == b"other-is-here"
+
+
+def test_domains_and_max_staleness():
+    with directory("secondary") as path, running(us_cluster(
+            path, for_whom=", tenants: [acme], domains: [billing], max_staleness: 2s")) as c:
+        c.start().start_spare()
+        c.wait_home("us-1")
+        t, spare = c.tenant("acme"), c.spare("acme")
+        t.put("us-east", "notes/a", b"of-another-domain")
+        t.put("us-east", "billing/a", b"of-this-domain")
+        c.wait_spare("us-1", "us-east")
+        assert spare.get("billing/a", Holdfast_Consistency="bounded=2s").body == b"of-this-domain"
+        spare.get("notes/a").problem(421, "misdirected")
+        assert not files_with(c.spare_data, b"of-another-domain")
+        # A feed is for who has the secret of the source, and of its cell.
+        for key in (None, c.keys["acme"], (c.dir / "cluster.secret").read_text()):
+            connection = Connection(c.admin["us-east"], key)
+            connection.send("GET", "/admin/v1/feed/us-1?from=0-0&seen=0-0&fill=").problem(401, "unauthenticated")
+            connection.close()
+        connection = Connection(c.admin["us-east"], (c.spare_dir / "secret").read_text().strip())
+        answer = connection.send("GET", "/admin/v1/feed/us-1?from=0-0&seen=0-0&fill=")
+        assert answer.status == 200 and b"of-this-domain" in answer.body
+        assert b"of-another-domain" not in answer.body
+        answer = connection.send("GET", "/admin/v1/feed/us-1?from=1-1&seen=1-1")
+        assert answer.status == 200 and b"of-another-domain" not in answer.body
+        connection.send("GET", "/admin/v1/feed/us-1?from=1&seen=1-1").problem(400, "invalid")
+        connection.close()
+        for region in list(c.regions):
+            c.kill(region)
+        assert spare.get("billing/a").status == 200
+        detail = wait_for("it is too old", lambda: spare.get("billing/a").status == 503 and
+                          spare.get("billing/a").problem(503, "unavailable"), 5)
+        assert "lets it answer up to 2000 ms" in detail
 
 
 # --- the router ------------------------------------------------------------------------------
