@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static const char help[] = "usage: holdfast drill kill|pause|restore REGION [--dir DIR]\n\n"
+			   "REGION may also be the secondary source, spare.\n\n"
 			   "  kill      end the region's process with SIGKILL, as a crash does; it "
 			   "stays down until restore\n"
 			   "  pause     stop it with SIGSTOP: it answers nothing but its process "

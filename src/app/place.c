@@ -132,12 +132,15 @@ enum err place_open(const char *dir, struct place *p) {
 		if (p->region_count == PLACE_REGIONS_MAX || !json_is_string(name)) break;
 		snprintf(p->regions[p->region_count++], 32, "%s", json_string_value(name));
 	}
+	p->process_count = p->region_count;
+	const char *secondary = json_string_value(json_object_get(root, "secondary"));
+	if (secondary) snprintf(p->regions[p->process_count++], 32, "%s", secondary);
 	json_decref(root);
 	return ERR_OK;
 }
 
 int place_region(const struct place *p, const char *name) {
-	for (int i = 0; i < p->region_count; i++)
+	for (int i = 0; i < p->process_count; i++)
 		if (strcmp(p->regions[i], name) == 0) return i;
 	complain("%s: no such region in %s: see holdfast status --dir %s", name, p->dir, p->dir);
 	return -1;

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: holdfast playground [--dir DIR] [--port-base N] [--etcd URL,URL…]\n\n"
+	"usage: holdfast playground [--dir DIR] [--port-base N] [--etcd URL,URL…] [--secondary]\n\n"
 	"Starts the regions us-east, us-west, eu-west and eu-central as four processes on "
 	"loopback, with the\n"
 	"tenants acme (residency us), globex (eu) and initech (global). Prints `ready` when all "
@@ -26,8 +26,11 @@ static const char help[] =
 	"      --dir DIR       where everything is kept (default .playground)\n"
 	"      --port-base N   N+1… HTTP, N+101… admin, N+201… replication (default 7100)\n"
 	"      --etcd URLS     coordinate through this etcd, as on many machines, and not through "
-        "a "
-	"file\n\n"
+	"a "
+	"file\n"
+	"      --secondary     a fifth process, `spare`: the secondary source of acme and initech, "
+	"which\n"
+	"                      serves reads with all four regions dead; N+401 HTTP, N+402 admin\n\n"
 	"example: holdfast playground --dir /tmp/four-regions --port-base 9000\n";
 
 static const char *const regions[] = {"us-east", "us-west", "eu-west", "eu-central"};
@@ -108,7 +111,7 @@ static bool reap(const struct place *p, pid_t pids[], bool stopping) {
 	pid_t pid;
 	bool fine = true;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (int i = 0; i < p->region_count; i++) {
+		for (int i = 0; i < p->process_count; i++) {
 			if (pids[i] != pid) continue;
 			pids[i] = 0;
 			if (stopping || marked_down(p, i)) continue;
@@ -142,20 +145,24 @@ static bool region_ready(struct client *c, int region) {
 }
 
 static bool wait_ready(const struct place *p, pid_t pids[]) {
-	const char *hosts[REGION_COUNT];
-	uint16_t ports[REGION_COUNT];
+	const char *hosts[REGION_COUNT + 1];
+	uint16_t ports[REGION_COUNT + 1];
+	bool secondary = p->process_count > p->region_count;
 	for (int i = 0; i < REGION_COUNT; i++) {
 		hosts[i] = "127.0.0.1";
 		ports[i] = (uint16_t)(p->port_base + 101 + i);
 	}
+	hosts[REGION_COUNT] = "127.0.0.1";
+	ports[REGION_COUNT] = (uint16_t)(p->port_base + PLAYGROUND_SPARE_ADMIN);
 	struct client_options o = {
-		.hosts = hosts, .ports = ports, .count = REGION_COUNT, .timeout_ms = 500};
+		.hosts = hosts, .ports = ports, .count = p->process_count, .timeout_ms = 500};
 	struct client *c = client_new(&o);
 	bool all = false;
 	for (int tries = 0; c && !all && tries < READY_TRIES; tries++) {
 		if (!reap(p, pids, false)) break;
 		all = true;
 		for (int i = 0; all && i < REGION_COUNT; i++) all = region_ready(c, i);
+		if (all && secondary) all = region_says(c, REGION_COUNT, "/readyz", NULL);
 		if (!all && means_stop(pause_ms(STEP_MS))) break;
 	}
 	client_free(c);
@@ -163,7 +170,7 @@ static bool wait_ready(const struct place *p, pid_t pids[]) {
 }
 
 static void stop_all(const struct place *p, pid_t pids[]) {
-	for (int i = 0; i < p->region_count; i++)
+	for (int i = 0; i < p->process_count; i++)
 		if (pids[i]) {
 			kill(pids[i], SIGTERM);
 			kill(pids[i], SIGCONT);
@@ -171,21 +178,22 @@ static void stop_all(const struct place *p, pid_t pids[]) {
 	for (int tries = 0; tries < STOP_TRIES; tries++) {
 		reap(p, pids, true);
 		bool any = false;
-		for (int i = 0; i < p->region_count; i++) any |= pids[i] != 0;
+		for (int i = 0; i < p->process_count; i++) any |= pids[i] != 0;
 		if (!any) return;
 		pause_ms(STEP_MS);
 	}
-	for (int i = 0; i < p->region_count; i++)
+	for (int i = 0; i < p->process_count; i++)
 		if (pids[i]) kill(pids[i], SIGKILL);
 }
 
 static enum err write_place(const struct place *p) {
-	char path[1024], text[256];
+	char path[1024], text[300];
+	bool secondary = p->process_count > p->region_count;
 	place_path(p, path, "playground.json");
 	snprintf(text, sizeof(text),
-	         "{\"port_base\":%u,\"pid\":%d,\"regions\":[\"%s\",\"%s\",\"%s\",\"%s\"]}\n",
+	         "{\"port_base\":%u,\"pid\":%d,\"regions\":[\"%s\",\"%s\",\"%s\",\"%s\"]%s}\n",
 	         p->port_base, (int)getpid(), p->regions[0], p->regions[1], p->regions[2],
-	         p->regions[3]);
+	         p->regions[3], secondary ? ",\"secondary\":\"" PLAYGROUND_SPARE "\"" : "");
 	return place_write(path, text);
 }
 
@@ -194,6 +202,11 @@ static void print_ready(const struct place *p) {
 	for (int i = 0; i < p->region_count; i++)
 		printf("  %-12s http://127.0.0.1:%-5u   http://127.0.0.1:%u\n", p->regions[i],
 		       p->port_base + 1 + i, p->port_base + 101 + i);
+	if (p->process_count > p->region_count)
+		printf("  %-12s http://127.0.0.1:%-5u   http://127.0.0.1:%u   the secondary "
+		       "source\n",
+		       PLAYGROUND_SPARE, p->port_base + PLAYGROUND_SPARE_HTTP,
+		       p->port_base + PLAYGROUND_SPARE_ADMIN);
 	printf("\n  keys: %s/keys.json    logs: %s/REGION.log    Ctrl-C stops all\n"
 	       "  try:  holdfast data put notes/hello 'hello world' --dir %s\n"
 	       "        holdfast drill kill us-east --dir %s ; holdfast status --dir %s\n\nready\n",
@@ -215,7 +228,7 @@ static bool ports_free(const struct place *p) {
 }
 
 static bool start_all(const struct place *p, pid_t pids[], const sigset_t *mask) {
-	for (int i = 0; i < p->region_count; i++) {
+	for (int i = 0; i < p->process_count; i++) {
 		char path[1024];
 		place_path(p, path, "%s.down", p->regions[i]);
 		unlink(path); /* a new start begins with all of them */
@@ -238,7 +251,7 @@ static int supervise(struct place *p) {
 		int s = sigwaitinfo(&watched, NULL);
 		if (means_stop(s)) break;
 		reap(p, pids, false);
-		for (int i = 0; s == PLACE_RESTORE && i < p->region_count; i++)
+		for (int i = 0; s == PLACE_RESTORE && i < p->process_count; i++)
 			if (!pids[i] && !marked_down(p, i)) pids[i] = start_region(p, i, &old);
 	}
 	stop_all(p, pids);
@@ -246,9 +259,12 @@ static int supervise(struct place *p) {
 }
 
 int command_playground(int argc, char **argv) {
-	const char *dir = ".playground", *base = "7100", *etcd = NULL;
-	const struct option_spec specs[] = {
-		{"dir", true, &dir}, {"port-base", true, &base}, {"etcd", true, &etcd}, {0}};
+	const char *dir = ".playground", *base = "7100", *etcd = NULL, *secondary = NULL;
+	const struct option_spec specs[] = {{"dir", true, &dir},
+	                                    {"port-base", true, &base},
+	                                    {"etcd", true, &etcd},
+	                                    {"secondary", false, &secondary},
+	                                    {0}};
 	int words = options_parse(argc, argv, specs, help);
 	if (words < 0) return EXIT_USAGE;
 	uint64_t port_base;
@@ -264,9 +280,12 @@ int command_playground(int argc, char **argv) {
 		         etcd);
 		return EXIT_USAGE;
 	}
-	struct place p = {.port_base = (uint16_t)port_base, .region_count = REGION_COUNT};
+	struct place p = {.port_base = (uint16_t)port_base,
+	                  .region_count = REGION_COUNT,
+	                  .process_count = REGION_COUNT};
 	for (int i = 0; i < REGION_COUNT; i++)
 		snprintf(p.regions[i], sizeof(p.regions[i]), "%s", regions[i]);
+	if (secondary) snprintf(p.regions[p.process_count++], 32, "%s", PLAYGROUND_SPARE);
 	if (place_claim(dir, &p) != ERR_OK || !ports_free(&p)) return EXIT_NO;
 	if (playground_files(&p, etcd) != ERR_OK || write_place(&p) != ERR_OK) return EXIT_NO;
 	return supervise(&p);

@@ -1,6 +1,7 @@
 /* Writes a playground's sample policy, keys and node files. */
 #include "app/playground_files.h"
 #include "app/command.h"
+#include "app/config.h"
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "io/files.h"
@@ -31,10 +32,10 @@ static const char policy_text[] =
 	"# Copies in order of succession: the first is the preferred home.\n"
 	"cells:\n"
 	"  us-1: {replicas: [us-east, us-west], mode: sync, copies: 2, on_partition: "
-	"availability}\n"
+	"availability%s}\n"
 	"  eu-1: {replicas: [eu-west, eu-central], mode: sync, copies: 2, on_partition: "
 	"availability}\n"
-	"  global-1: {replicas: [us-east, eu-west, us-west, eu-central], mode: async}\n"
+	"  global-1: {replicas: [us-east, eu-west, us-west, eu-central], mode: async%s}\n"
 	"\n"
 	"tenants:\n"
 	"  acme: {residency: us, cell: us-1, tier: gold, country: US, consistency: session, keys: "
@@ -58,22 +59,63 @@ static void random_hex(struct io *io, size_t bytes, char *out) {
 	out[2 * bytes] = 0;
 }
 
-static enum err write_secret(const struct place *p, struct io *io) {
+static enum err write_secret(const struct place *p, struct io *io, const char *name) {
 	char path[1024], hex[80];
-	place_path(p, path, "cluster.secret");
+	place_path(p, path, "%s.secret", name);
 	if (exists(path)) return ERR_OK;
 	random_hex(io, 32, hex);
 	return place_write(path, hex);
 }
 
+static bool has_secondary(const struct place *p) {
+	return p->process_count > p->region_count;
+}
+
+/* The line of a cell that has the secondary source; empty without one. */
+static enum err secondary_text(const struct place *p, char out[300]) {
+	char path[1024], hex[65] = "";
+	uint8_t digest[SHA256_BYTES];
+	struct buf secret;
+	out[0] = 0;
+	if (!has_secondary(p)) return ERR_OK;
+	place_path(p, path, PLAYGROUND_SPARE ".secret");
+	enum err e = config_read_file(path, &secret);
+	struct slice part = buf_slice(&secret);
+	sha256(&part, 1, digest);
+	buf_done(&secret);
+	hex_encode(slice_of(digest, sizeof(digest)), hex);
+	snprintf(out, 300,
+	         ", secondary: {name: " PLAYGROUND_SPARE
+	         ", region: us-west, address: \"127.0.0.1:%d\", key: \"sha256:%s\"}",
+	         p->port_base + PLAYGROUND_SPARE_HTTP, hex);
+	return e;
+}
+
+/* A policy of an earlier playground, maybe edited: is the secondary source in it? */
+static enum err check_secondary(const struct place *p, const char *path) {
+	struct policy *policy;
+	bool found = false;
+	if (!has_secondary(p)) return ERR_OK;
+	enum err e = config_load_policy(path, &policy);
+	for (int i = 0; !e && i < policy->cell_count; i++)
+		found |= policy->cells[i].secondary != NULL;
+	policy_free(policy);
+	if (!e && !found)
+		complain(
+			"%s: no cell of it has a secondary source: remove it and keys.json to have "
+			"both made anew with one, or choose another --dir",
+			path);
+	return e ? e : found ? ERR_OK : ERR_NOT_FOUND;
+}
+
 /* Keys and the policy that has their hashes belong together: both or none are made, and a policy
  * that somebody may have edited is never written over. */
 static enum err write_policy(const struct place *p, struct io *io) {
-	char keys_path[1024], policy_path[1024], hashes[TENANT_COUNT][65] = {{0}};
+	char keys_path[1024], policy_path[1024], hashes[TENANT_COUNT][65] = {{0}}, spare[300];
 	place_path(p, keys_path, "keys.json");
 	place_path(p, policy_path, "policy.yaml");
 	if (exists(policy_path)) {
-		if (exists(keys_path)) return ERR_OK;
+		if (exists(keys_path)) return check_secondary(p, policy_path);
 		complain("%s: it is gone, and %s has only hashes of the keys: put it back, or "
 		         "remove "
 		         "policy.yaml to have both made anew",
@@ -91,11 +133,13 @@ static enum err write_policy(const struct place *p, struct io *io) {
 		hex_encode(slice_of(digest, sizeof(digest)), hashes[i]);
 		json_object_set_new(keys, tenants[i], json_string(key));
 	}
-	char policy[sizeof(policy_text) + TENANT_COUNT * 65];
-	snprintf(policy, sizeof(policy), policy_text, hashes[0], hashes[1], hashes[2]);
+	char policy[sizeof(policy_text) + TENANT_COUNT * 65 + 2 * sizeof(spare)];
+	enum err e = secondary_text(p, spare);
+	snprintf(policy, sizeof(policy), policy_text, spare, spare, hashes[0], hashes[1],
+	         hashes[2]);
 	char *text = json_dumps(keys, JSON_INDENT(2));
 	json_decref(keys);
-	enum err e = text ? place_write(keys_path, text) : ERR_NO_MEMORY;
+	if (!e) e = text ? place_write(keys_path, text) : ERR_NO_MEMORY;
 	free(text);
 	return e ? e : place_write(policy_path, policy);
 }
@@ -114,25 +158,53 @@ static enum err put_coordination(struct buf *out, const struct place *p, const c
 	return e ? e : buf_append_str(out, "]}}\n");
 }
 
-static enum err write_node(const struct place *p, int region, const char *etcd) {
-	char path[1024];
-	struct buf text;
-	buf_init(&text, 1 << 16);
-	place_path(p, path, "%s.yaml", p->regions[region]);
-	enum err e = buf_printf(&text,
-	                        "cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
-	                        "secret_file: cluster.secret\nworkers: 1\n"
-	                        "storage: {segment: 4MiB, min_free: 16MiB}\n",
-	                        p->regions[region], p->regions[region]);
-	if (!e) e = put_coordination(&text, p, etcd);
-	if (!e) e = buf_append_str(&text, "regions:\n");
+static enum err put_regions(const struct place *p, struct buf *text) {
+	enum err e = buf_append_str(text, "regions:\n");
 	for (int i = 0; !e && i < p->region_count; i++)
-		e = buf_printf(&text,
+		e = buf_printf(text,
 		               "  %s: {http: \"127.0.0.1:%d\", admin: \"127.0.0.1:%d\", "
 		               "replication: \"127.0.0.1:%d\"}\n",
 		               p->regions[i], p->port_base + 1 + i, p->port_base + 101 + i,
 		               p->port_base + 201 + i);
+	return e;
+}
+
+static enum err put_node(const struct place *p, int region, const char *etcd, struct buf *text) {
+	enum err e = buf_printf(text,
+	                        "cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
+	                        "secret_file: cluster.secret\nworkers: 1\n"
+	                        "storage: {segment: 4MiB, min_free: 16MiB}\n",
+	                        p->regions[region], p->regions[region]);
+	return e ? e : put_coordination(text, p, etcd);
+}
+
+/* Files of its own: nothing of the others need be there for it to start. */
+static enum err put_secondary(const struct place *p, struct buf *text) {
+	char from[1024], to[1024];
+	struct buf policy;
+	place_path(p, from, "policy.yaml");
+	place_path(p, to, PLAYGROUND_SPARE ".policy.yaml");
+	enum err e = config_read_file(from, &policy);
+	if (!e) e = files_replace(files_posix(), to, buf_slice(&policy));
+	buf_done(&policy);
+	if (e) return e;
+	return buf_printf(text,
+	                  "cluster: playground\nrole: secondary\nregion: us-west\n"
+	                  "secondary: {name: " PLAYGROUND_SPARE ", admin: \"127.0.0.1:%d\"}\n"
+	                  "data: " PLAYGROUND_SPARE "\npolicy: " PLAYGROUND_SPARE
+	                  ".policy.yaml\nsecret_file: " PLAYGROUND_SPARE ".secret\n",
+	                  p->port_base + PLAYGROUND_SPARE_ADMIN);
+}
+
+static enum err write_node(const struct place *p, int process, const char *etcd) {
+	char path[1024];
 	const char *s = NULL;
+	struct buf text;
+	buf_init(&text, 1 << 16);
+	place_path(p, path, "%s.yaml", p->regions[process]);
+	enum err e = process < p->region_count ? put_node(p, process, etcd, &text)
+	                                       : put_secondary(p, &text);
+	if (!e) e = put_regions(p, &text);
 	if (!e) e = buf_cstr(&text, &s);
 	if (!e) e = place_write(path, s);
 	buf_done(&text);
@@ -142,10 +214,11 @@ static enum err write_node(const struct place *p, int region, const char *etcd) 
 enum err playground_files(struct place *p, const char *etcd) {
 	struct io *io = io_uv_new();
 	if (!io) return ERR_NO_MEMORY;
-	enum err e = write_secret(p, io);
+	enum err e = write_secret(p, io, "cluster");
+	if (!e && has_secondary(p)) e = write_secret(p, io, PLAYGROUND_SPARE);
 	if (!e) e = write_policy(p, io);
 	io_free(io);
 	/* Written each time: the ports may be others than last time. */
-	for (int i = 0; !e && i < p->region_count; i++) e = write_node(p, i, etcd);
+	for (int i = 0; !e && i < p->process_count; i++) e = write_node(p, i, etcd);
 	return e;
 }

@@ -2,6 +2,7 @@
 #include "app/command.h"
 #include "app/node.h"
 #include "base/log.h"
+#include "edge/secondary.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -14,9 +15,9 @@ static const char help[] =
 	"usage: holdfast serve -c FILE [--log LEVEL]\n\n"
 	"Runs the node that FILE (holdfast.yaml) describes. Everything is checked before anything "
 	"is\n"
-	"opened. With `role: witness` it holds no data and only votes. SIGTERM and SIGINT end it; "
-	"its\n"
-	"cells are then taken over by other regions.\n\n"
+	"opened. SIGTERM and SIGINT end it; its cells are then taken over by other regions.\n"
+	"With `role: witness` it holds no data and only votes; with `role: secondary` it is a\n"
+	"secondary source, which only serves reads: docs/secondary.md.\n\n"
 	"  -c, --config FILE   the node file\n"
 	"      --log LEVEL     debug, info (default), warn, error, off; JSON lines on standard "
 	"error\n\n"
@@ -24,10 +25,17 @@ static const char help[] =
 
 static sigset_t stop_signals;
 
+/* What a signal ends. */
+struct served {
+	void (*stop)(void *what);
+	void *what;
+};
+
 static void *wait_for_signal(void *arg) {
+	struct served *served = arg;
 	int signal_number;
 	sigwait(&stop_signals, &signal_number);
-	node_stop(arg);
+	served->stop(served->what);
 	sigwait(&stop_signals, &signal_number); /* somebody does not want to wait for the disk */
 	_exit(EXIT_NO);
 }
@@ -50,6 +58,65 @@ static bool set_level(const char *name) {
 	return false;
 }
 
+static void stop_node(void *node) {
+	node_stop(node);
+}
+
+static void stop_secondary(void *secondary) {
+	secondary_drain(secondary);
+}
+
+/* Half-open threads and stores end with the process. */
+static _Noreturn void give_up(const struct fault *fault) {
+	complain("serve: %s", fault->text);
+	fflush(stderr);
+	_exit(EXIT_NO);
+}
+
+static void watch_signals(struct served *served) {
+	pthread_t waiter;
+	if (pthread_create(&waiter, NULL, wait_for_signal, served) != 0) {
+		complain("serve: a thread cannot be started: raise the limit on processes");
+		_exit(EXIT_NO);
+	}
+	pthread_detach(waiter); /* ends with the process */
+}
+
+static void serve_region(const struct config *config) {
+	struct node *node = NULL;
+	struct fault fault = {0};
+	if (node_open(config, &node, &fault) != ERR_OK) give_up(&fault);
+	struct served served = {stop_node, node};
+	watch_signals(&served);
+	LOG(LOG_INFO, "serve", "serving",
+	    LOG_NUM("http", config->node->regions[config->node->self].http.port));
+	node_run(node);
+	LOG(LOG_INFO, "serve", "ending");
+	node_close(node);
+}
+
+static void serve_secondary(const struct config *config) {
+	struct secondary_options options = {
+		.policy = config->policy,
+		.config = config->node,
+		.data = config->data,
+		.secret = slice_of(config->secret, config->secret_len),
+		.registry = registry_new(),
+		.version = HOLDFAST_VERSION,
+	};
+	struct secondary *secondary = NULL;
+	struct fault fault = {.text = "no memory for a loop"};
+	struct io *io = io_uv_new();
+	if (!io || !options.registry || secondary_new(io, &options, &secondary, &fault) != ERR_OK)
+		give_up(&fault);
+	struct served served = {stop_secondary, secondary};
+	watch_signals(&served);
+	LOG(LOG_INFO, "serve", "serving as a secondary source", {"name", config->node->secondary});
+	io_run(io);
+	LOG(LOG_INFO, "serve", "ending");
+	secondary_free(secondary);
+}
+
 static int serve(const char *path) {
 	struct config config;
 	if (config_load(path, &config) != ERR_OK) {
@@ -64,24 +131,10 @@ static int serve(const char *path) {
 	sigaddset(&stop_signals, SIGTERM);
 	sigaddset(&stop_signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
-	struct node *node = NULL;
-	struct fault fault = {0};
-	if (node_open(&config, &node, &fault) != ERR_OK) {
-		complain("serve: %s", fault.text);
-		fflush(stderr);
-		_exit(EXIT_NO); /* half-open threads and stores end with the process */
-	}
-	pthread_t waiter;
-	if (pthread_create(&waiter, NULL, wait_for_signal, node) != 0) {
-		complain("serve: a thread cannot be started: raise the limit on processes");
-		_exit(EXIT_NO);
-	}
-	pthread_detach(waiter); /* ends with the process */
-	LOG(LOG_INFO, "serve", "serving",
-	    LOG_NUM("http", config.node->regions[config.node->self].http.port));
-	node_run(node);
-	LOG(LOG_INFO, "serve", "ending");
-	node_close(node);
+	if (config.node->role == ROLE_SECONDARY)
+		serve_secondary(&config);
+	else
+		serve_region(&config);
 	_exit(EXIT_YES);
 }
 

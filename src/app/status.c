@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+enum { SECONDARY_SILENT_MS = 5000 };
+
 static const char help[] = "usage: holdfast status [--dir DIR | -c FILE | --endpoint HOST:PORT] "
 			   "[--json]\n\n" TARGET_HELP
 			   "      --json                the regions' own answers, one object\n\n"
@@ -49,6 +51,39 @@ static void print_copy(json_t *r, const char *home, json_int_t last) {
 		printf(" %s(GONE)", region);
 }
 
+/* It asks every copy in turn: whom it asked last knows best. NULL: the cell has none. */
+static json_t *secondary_of(json_t *answers, const char *cell) {
+	json_t *best = NULL, *a, *c, *s;
+	size_t i, j;
+	json_int_t least = 0;
+	json_array_foreach(answers, i, a) json_array_foreach(json_object_get(a, "cells"), j, c) {
+		s = json_object_get(c, "secondary");
+		if (!s || strcmp(view_text(c, "name", ""), cell) != 0) continue;
+		json_t *ago = json_object_get(s, "asked_ms_ago");
+		if (best && (!json_is_integer(ago) || json_integer_value(ago) >= least)) continue;
+		best = s;
+		least = json_is_integer(ago) ? json_integer_value(ago) : INT64_MAX;
+	}
+	return best;
+}
+
+static bool secondary_fine(const json_t *s) {
+	json_t *ago = json_object_get(s, "asked_ms_ago");
+	return json_is_integer(ago) && json_integer_value(ago) < SECONDARY_SILENT_MS;
+}
+
+static void print_secondary(const json_t *s) {
+	if (!s) return;
+	printf("             secondary source %s in %s: ", view_text(s, "name", "?"),
+	       view_text(s, "region", "?"));
+	if (secondary_fine(s))
+		printf("%lld behind, asked %lld ms ago\n",
+		       (long long)json_integer_value(json_object_get(s, "behind")),
+		       (long long)json_integer_value(json_object_get(s, "asked_ms_ago")));
+	else
+		printf("SILENT: it does not ask for what is new\n");
+}
+
 static void print_cell(json_t *answers, const char *name) {
 	json_t *c = view_cell(answers, name), *r;
 	const char *home = view_text(c, "home", "none");
@@ -71,6 +106,7 @@ static void print_cell(json_t *answers, const char *name) {
 		json_array_foreach(json_object_get(c, "replicas"), i, r)
 			print_copy(r, home, (json_int_t)last);
 	printf("\n");
+	print_secondary(secondary_of(answers, name));
 	if (held[0]) printf("             HELD: %s\n", held);
 }
 
@@ -83,6 +119,8 @@ static bool all_fine(json_t *answers) {
 	json_array_foreach(view_cells(answers), i, c) {
 		const json_t *best = view_cell(answers, view_text(c, "name", "?"));
 		if (strcmp(state_name(best), "active") != 0) return false;
+		const json_t *secondary = secondary_of(answers, view_text(c, "name", "?"));
+		if (secondary && !secondary_fine(secondary)) return false;
 		json_array_foreach(json_object_get(best, "replicas"), j, r) {
 			bool is_home = strcmp(view_text(r, "region", "?"),
 			                      view_text(best, "home", "")) == 0;

@@ -39,17 +39,29 @@ size_t token_encode(const struct token *t, struct slice secret, char out[TOKEN_T
 	return len;
 }
 
-enum err token_decode(struct slice text, struct slice secret, struct token *out) {
-	uint8_t bytes[TOKEN_BYTES], mac[SHA256_BYTES];
+static enum err unpack(struct slice text, uint8_t bytes[TOKEN_BYTES], struct token *out) {
 	size_t len = 0;
 	if (text.len != TOKEN_TEXT_BYTES) return ERR_INVALID;
-	if (base64url_decode(text, bytes, sizeof bytes, &len) != ERR_OK) return ERR_INVALID;
-	if (len != sizeof bytes) return ERR_INVALID;
-	sign(bytes, secret, mac);
-	struct slice given = slice_of(bytes + TOKEN_BODY_BYTES, TOKEN_MAC_BYTES);
-	if (!slice_eq_secret(given, slice_of(mac, TOKEN_MAC_BYTES))) return ERR_INVALID;
+	if (base64url_decode(text, bytes, TOKEN_BYTES, &len) != ERR_OK) return ERR_INVALID;
+	if (len != TOKEN_BYTES) return ERR_INVALID;
 	out->cell_hash = get_u32(bytes);
 	out->epoch = get_u64(bytes + 4);
 	out->seq = get_u64(bytes + 12);
+	return ERR_OK;
+}
+
+enum err token_peek(struct slice text, struct token *out) {
+	uint8_t bytes[TOKEN_BYTES];
+	return unpack(text, bytes, out);
+}
+
+enum err token_decode(struct slice text, struct slice secret, struct token *out) {
+	uint8_t bytes[TOKEN_BYTES], mac[SHA256_BYTES];
+	struct token said;
+	if (unpack(text, bytes, &said) != ERR_OK) return ERR_INVALID;
+	sign(bytes, secret, mac);
+	struct slice given = slice_of(bytes + TOKEN_BODY_BYTES, TOKEN_MAC_BYTES);
+	if (!slice_eq_secret(given, slice_of(mac, TOKEN_MAC_BYTES))) return ERR_INVALID;
+	*out = said;
 	return ERR_OK;
 }

@@ -1,6 +1,7 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
  * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID],
- * /admin/v1/decisions/ID, /admin/v1/tenants…, and POST /admin/v1/cells/CELL/{move,failover}. */
+ * /admin/v1/decisions/ID, /admin/v1/tenants…, /admin/v1/feed/CELL, and POST
+ * /admin/v1/cells/CELL/{move,failover}. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
@@ -106,11 +107,15 @@ static void on_request(void *arg, struct http_exchange *x) {
 	} else if (slice_starts(h->path, SLICE_LIT(DECISIONS_PATH))) {
 		size_t skip = sizeof(DECISIONS_PATH) - 1;
 		admin_decision(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
+	} else if (slice_starts(h->path, SLICE_LIT(ADMIN_FEED_PATH))) {
+		size_t skip = sizeof(ADMIN_FEED_PATH) - 1;
+		admin_feed(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
 	} else {
 		admin_problem(x, ERR_NOT_FOUND,
 		              "there is /metrics, /livez, /readyz, /admin/v1/status, "
 		              "/admin/v1/policy, /admin/v1/regions, /admin/v1/tenants, "
-		              "/admin/v1/quarantine/CELL and " DECISIONS_PATH "ID");
+		              "/admin/v1/quarantine/CELL, " DECISIONS_PATH "ID and " ADMIN_FEED_PATH
+		              "CELL");
 	}
 }
 
@@ -172,5 +177,6 @@ void admin_free(struct admin *a) {
 	http_server_free(a->server);
 	agent_free(a->agent);
 	dns_free(a->dns);
+	admin_feed_end(a);
 	free(a);
 }

@@ -15,6 +15,7 @@ struct admin {
 	struct list texts;    /* likewise */
 	struct agent *agent;  /* NULL: none */
 	struct dns *dns;
+	struct feed_cell *feed_cells; /* per cell, once one was asked for */
 };
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail);
@@ -30,6 +31,12 @@ void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
 void admin_tenants(struct admin *a, struct http_exchange *x, struct slice rest);
 void admin_tenants_import(struct admin *a, struct http_exchange *x, struct slice rest);
 void admin_tenants_image(struct admin *a, struct http_exchange *x, struct slice rest);
+/* `cell`: what follows /admin/v1/feed/ in the path: what a secondary source lacks of it. */
+#define ADMIN_FEED_PATH "/admin/v1/feed/"
+void admin_feed(struct admin *a, struct http_exchange *x, struct slice cell);
+void admin_feed_end(struct admin *a);
+/* The member `secondary` of a cell's status: who it is and when it last asked here. */
+MUST enum err admin_feed_status(const struct admin *a, int cell, uint64_t committed, struct buf *out);
 /* `rest`: what follows /admin/v1/cells in the path of a POST: /CELL/move, /CELL/failover. */
 void admin_cell(struct admin *a, struct http_exchange *x, struct slice rest);
 /* Answer those under way; the loop has stopped. */

@@ -101,6 +101,7 @@ static enum err render_cell(struct status *s, int i, struct buf *out) {
 		e = render_store(k, &s->ask.stores[i], out);
 		if (!e) e = render_copies(s, c, k, out);
 		if (!e) e = render_sla(c, k, out);
+		if (!e) e = admin_feed_status(a, i, k->committed, out);
 		if (!e) e = buf_append_str(out, ",\"held\":");
 		if (!e) e = http_json_string(out, slice_str(k->held_reason));
 	}

@@ -138,6 +138,10 @@ static void edge_metrics(struct edge *e, struct registry *r) {
 	                                   "Of those, without an answer.", "");
 	e->reads = metric_counter(r, "holdfast_edge_reads_total",
 	                          "Reads served from the copy here.", "");
+	e->detours = metric_counter(r, "holdfast_edge_detours_total",
+	                            "Reads answered by a cell's secondary source.", "");
+	e->detour_errors = metric_counter(r, "holdfast_edge_detour_errors_total",
+	                                  "Reads that it could not answer.", "");
 	e->writes = metric_counter(r, "holdfast_edge_writes_total", "Writes proposed here.", "");
 	mouth_metrics(e, r);
 }

@@ -72,8 +72,8 @@ void edge_decision(struct edge *e, struct edge_query *q);
 void edge_free(struct edge *e);
 
 /* The admin port: /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine[/ID],
- * /admin/v1/decisions/ID, /admin/v1/tenants…; admin_control.c: /admin/v1/policy…, /admin/v1/regions….
- * Beside it what tells HAProxy and gdnsd of the regions.
+ * /admin/v1/decisions/ID, /admin/v1/tenants…, /admin/v1/feed/CELL; admin_control.c: /admin/v1/policy…,
+ * /admin/v1/regions…. Beside it what tells HAProxy and gdnsd of the regions.
  * One per process, on the owner loop or a worker's. */
 struct admin;
 struct admin_options {

@@ -1,10 +1,11 @@
 /* Private to edge/: one request on its way through the edge.
  *
  * edge.c takes it in and finds its handler; request.c reads what it asks; facts.c and world.c gather
- * what route.c decides upon, and it holds; forward.c passes on; read.c, scan.c, write.c, tx.c serve it
+ * what route.c decides upon, and it holds; forward.c passes on; detour.c goes round; read.c, scan.c, write.c, tx.c serve it
  * here; respond.c answers. A request is answered exactly once, by respond_*; after that its memory is
  * gone. Who asks for the decision alone is answered by mouth_*.c. */
 #pragma once
+#include "cell/pull.h"
 #include "cell/token.h"
 #include "edge/edge.h"
 #include "edge/ring.h"
@@ -55,6 +56,9 @@ struct request {
 	uint64_t arrived_ns;
 	int attempts;
 
+	bool detour_refused;   /* the secondary source cannot answer this one */
+	const struct age *age; /* by a secondary source: of what it serves */
+
 	/* held */
 	struct list_node held_node;
 	bool held;
@@ -96,6 +100,10 @@ struct edge_cell {
 	int self_replica; /* -1: no copy here */
 	/* While this region is home: what every read from now on must see. 0 elsewhere. */
 	uint64_t floor_epoch, floor_seq;
+	/* detour.c */
+	uint64_t detour_rest_ns;                 /* its secondary source did not answer: until then */
+	uint64_t degraded_ns, degraded_until_ns; /* the primary hangs; 0: no */
+	int detours;                             /* under way */
 };
 
 /* What an edge says of and to a region. */
@@ -136,7 +144,7 @@ struct edge {
 	_Atomic bool closing;
 	struct metric *verdicts[4], *held_now, *held_refused, *held_expired, *forwards,
 		*forward_errors;
-	struct metric *reads, *writes;
+	struct metric *reads, *writes, *detours, *detour_errors;
 	struct histogram *held_time;
 	struct metric *asked[MOUTH_COUNT];
 };
@@ -187,6 +195,16 @@ void forward(struct request *r, int region); /* within decision.allowed, not thi
 void forward_home(struct request *r);        /* this copy cannot; the home can */
 void forward_wake(struct edge *e);           /* the world changed: who waits for a dead region? */
 
+bool forward_passes(enum http_field id);     /* a header that goes on with a request */
+
+/* --- detour.c ------------------------------------------------------------------------ */
+/* Asks the cell's secondary source, if there is one for this; false: not now, nothing was done. */
+bool detour(struct request *r);
+/* Before a read is passed on: true when the primary hangs and it went round instead. */
+bool detour_first(struct request *r);
+void detour_primary(struct request *r, bool answered); /* what became of one passed on */
+uint64_t detour_patience_ns(const struct request *r, uint64_t left_ns);
+
 /* --- read.c, scan.c, write.c, tx.c -------------------------------------------------- */
 void read_serve(struct request *r);
 /* Is this copy good enough for what r asks, in this very moment? Serves, waits, or passes on:
@@ -194,8 +212,14 @@ void read_serve(struct request *r);
 bool read_ready(struct request *r);
 /* After the snapshot was opened at `at`: is it what r asked for? Else r is on its way again. */
 bool read_holds(struct request *r, const struct position *at);
+/* What was found, e NULL: nothing, at `at` (seq 0: no token is given): conditions, then the value. */
+void read_answer(struct request *r, const struct entry *e, const struct position *at);
 bool entry_live(const struct request *r, const struct entry *e);
 void scan_serve(struct request *r);
+/* The page that r asks for, by a walk of the caller's over one snapshot. */
+MUST enum err scan_page(struct request *r,
+                        enum err (*walk)(void *arg, const struct store_scan *scan), void *arg,
+                        struct buf *body);
 MUST enum err scan_read(struct request *r, struct fault *fault);
 void write_serve(struct request *r);
 void write_propose(struct request *r); /* what request or tx prepared in r->proposal */

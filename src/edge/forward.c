@@ -27,6 +27,7 @@ static void call_failed(struct request *r, enum err err) {
 		respond_problem(r, err, "the request cannot be passed on to its region");
 		return;
 	}
+	if (err == ERR_DEADLINE) detour_primary(r, false);
 	bool nothing_happened = err == ERR_UNAVAILABLE || err == ERR_OVERLOADED;
 	if (!nothing_happened) unanswered(r);
 	if (r->unknown && !r->repeatable) {
@@ -70,6 +71,7 @@ static void call_done(struct http_call *call, enum err err, const struct http1_h
 		call_failed(r, err);
 		return;
 	}
+	detour_primary(r, true);
 	if (head->status == 504 && !denies_it(head)) unanswered(r);
 	if (worth_another_try(r, head))
 		route_again(r, ERR_UNAVAILABLE, "the home region could not serve this in time");
@@ -81,7 +83,7 @@ static void call_done(struct http_call *call, enum err err, const struct http1_h
 }
 
 /* What the other edge looks at. Others end here: they would only take its room for a head. */
-static bool passes(enum http_field id) {
+bool forward_passes(enum http_field id) {
 	switch (id) {
 	case FIELD_AUTHORIZATION:
 	case FIELD_CONTENT_TYPE:
@@ -108,7 +110,7 @@ static bool call_fields(struct request *r) {
 	if (!fields) return false;
 	for (int i = 0; i < r->head->header_count; i++) {
 		const struct http_header *h = &r->head->headers[i];
-		if (passes(h->id) && http1_header_forwards(r->head, h))
+		if (forward_passes(h->id) && http1_header_forwards(r->head, h))
 			fields[r->call_field_count++] = *h;
 	}
 	if (r->hop_key.len)
@@ -143,7 +145,7 @@ void forward(struct request *r, int region) {
 		.fields = r->call_fields,
 		.field_count = r->call_field_count,
 		.body = http_exchange_body(r->x),
-		.timeout_ns = r->deadline_ns - now,
+		.timeout_ns = detour_patience_ns(r, r->deadline_ns - now),
 		.done = call_done,
 		.repeatable = r->repeatable,
 	};

@@ -61,8 +61,10 @@ static void take_floor(struct request *r) {
  * too many wait already, the request is held like others. */
 static void wait_floor(struct request *r) {
 	bool again = r->attempts < FLOOR_WAITS && io_now_ns(r->edge->io) < r->deadline_ns;
-	if (again) wait_applied(r, r->floor_seq, r->deadline_ns);
-	else route_again(r, ERR_UNAVAILABLE, "this region's view is behind its log");
+	if (again)
+		wait_applied(r, r->floor_seq, r->deadline_ns);
+	else
+		route_again(r, ERR_UNAVAILABLE, "this region's view is behind its log");
 }
 
 bool read_holds(struct request *r, const struct position *at) {
@@ -127,6 +129,24 @@ static bool etag_matches(struct slice list, const struct entry *e) {
 	return false;
 }
 
+void read_answer(struct request *r, const struct entry *e, const struct position *at) {
+	if (!e || !entry_live(r, e)) {
+		respond_absent(r, at);
+		return;
+	}
+	struct slice condition = http1_header(r->head, FIELD_IF_NONE_MATCH);
+	if (condition.len && etag_matches(condition, e)) {
+		respond(r, 304, at, e, NULL, slice_of(NULL, 0));
+		return;
+	}
+	condition = http1_header(r->head, FIELD_IF_MATCH);
+	if (condition.len && !etag_matches(condition, e)) {
+		respond_problem(r, ERR_PRECONDITION, "the key has another version by now");
+		return;
+	}
+	respond(r, 200, at, e, "application/octet-stream", e->value);
+}
+
 static void on_entry(void *arg, enum err err, const struct entry *e, const struct position *at) {
 	struct request *r = arg;
 	if (err == ERR_UNAVAILABLE) { /* this copy is being rebuilt */
@@ -142,22 +162,7 @@ static void on_entry(void *arg, enum err err, const struct entry *e, const struc
 		                        : NULL);
 		return;
 	}
-	if (!read_holds(r, at)) return;
-	if (err || !entry_live(r, e)) {
-		respond_absent(r, at);
-		return;
-	}
-	struct slice condition = http1_header(r->head, FIELD_IF_NONE_MATCH);
-	if (condition.len && etag_matches(condition, e)) {
-		respond(r, 304, at, e, NULL, slice_of(NULL, 0));
-		return;
-	}
-	condition = http1_header(r->head, FIELD_IF_MATCH);
-	if (condition.len && !etag_matches(condition, e)) {
-		respond_problem(r, ERR_PRECONDITION, "the key has another version by now");
-		return;
-	}
-	respond(r, 200, at, e, "application/octet-stream", e->value);
+	if (read_holds(r, at)) read_answer(r, err ? NULL : e, at);
 }
 
 void read_serve(struct request *r) {

@@ -63,7 +63,10 @@ static enum err read_consistency(struct request *r, struct fault *fault) {
 static enum err read_token(struct request *r, struct fault *fault) {
 	struct slice text = http1_header(r->head, FIELD_HOLDFAST_TOKEN);
 	if (text.len == 0) return ERR_OK;
-	if (token_decode(text, r->edge->options.secret, &r->token) != ERR_OK)
+	bool peek = r->edge->options.secret.len == 0; /* a secondary source has not the cluster's */
+	enum err err = peek ? token_peek(text, &r->token)
+	                    : token_decode(text, r->edge->options.secret, &r->token);
+	if (err)
 		return fault_set(
 			fault, ERR_INVALID,
 			"Holdfast-Token is not one that this cluster gave out; drop it and go on");

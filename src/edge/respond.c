@@ -59,6 +59,24 @@ static int decision_field(struct request *r, char id[RING_ID_MAX], struct http_h
 	return 1;
 }
 
+static size_t put_decimal(char *out, uint64_t v) {
+	char digits[20];
+	size_t n = 0;
+	do digits[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	for (size_t i = 0; i < n; i++) out[i] = digits[n - 1 - i];
+	return n;
+}
+
+/* What a secondary source says of every answer: that it is one, and how old its data is. */
+static int age_fields(const struct request *r, char text[24], struct http_header *out) {
+	if (!r->age) return 0;
+	out[0] = http_field("Holdfast-Source", SLICE_LIT("secondary"));
+	out[1] = http_field("Holdfast-Staleness-Ms", slice_of(text, put_decimal(text, r->age->ms)));
+	out[2] = http_field("Holdfast-Staleness-By", slice_str(age_word(r->age->kind)));
+	return 3;
+}
+
 static void problem(struct request *r, enum err code, int status, const char *detail,
                     const char *extra, const char *region, const struct position *at) {
 	struct buf body;
@@ -73,8 +91,8 @@ static void problem(struct request *r, enum err code, int status, const char *de
 			 "it may or may not have happened. It is safe to send it again as it is";
 	}
 	if (http_problem_render_as(&body, code, status, detail, extra) != ERR_OK) buf_reset(&body);
-	struct http_header fields[8];
-	char id[RING_ID_MAX];
+	struct http_header fields[12];
+	char id[RING_ID_MAX], stale[24];
 	int n = 0;
 	fields[n++] = http_field("Content-Type", SLICE_LIT(HTTP_PROBLEM_TYPE));
 	fields[n++] = http_field("Holdfast-Region", slice_str(region));
@@ -87,6 +105,7 @@ static void problem(struct request *r, enum err code, int status, const char *de
 	}
 	if (code == ERR_METHOD) fields[n++] = http_field("Allow", allowed_methods(r));
 	if (at) fields[n++] = http_field("Holdfast-Token", token_text(r, at));
+	n += age_fields(r, stale, &fields[n]);
 	n += decision_field(r, id, &fields[n]);
 	finish(r, status, fields, n, buf_slice(&body));
 	buf_done(&body);
@@ -108,15 +127,6 @@ void respond_refused(struct request *r) {
 	        d.region >= 0 ? r->edge->policy->regions[d.region].name : r->edge->here_name, NULL);
 }
 
-static size_t put_decimal(char *out, uint64_t v) {
-	char digits[20];
-	size_t n = 0;
-	do digits[n++] = (char)('0' + v % 10);
-	while (v /= 10);
-	for (size_t i = 0; i < n; i++) out[i] = digits[n - 1 - i];
-	return n;
-}
-
 static struct slice etag_text(const struct entry *e, char out[48]) {
 	size_t n = 0;
 	out[n++] = '"';
@@ -130,7 +140,7 @@ static struct slice etag_text(const struct entry *e, char out[48]) {
 void respond(struct request *r, int status, const struct position *at, const struct entry *version,
              const char *content_type, struct slice body) {
 	struct edge *e = r->edge;
-	struct http_header fields[8];
+	struct http_header fields[12];
 	char etag[48], stale[24], id[RING_ID_MAX];
 	int n = 0;
 	if (content_type) fields[n++] = http_field("Content-Type", slice_str(content_type));
@@ -139,7 +149,9 @@ void respond(struct request *r, int status, const struct position *at, const str
 	fields[n++] = http_field("Holdfast-Region", slice_str(e->here_name));
 	const struct world_cell *w = &e->world_cells[r->cell];
 	int self = e->cells[r->cell].self_replica;
-	if (!r->write && w->home != e->here && self >= 0 && w->lag_ms[self] != UINT32_MAX)
+	n += age_fields(r, stale, &fields[n]);
+	if (!r->age && !r->write && w->home != e->here && self >= 0 &&
+	    w->lag_ms[self] != UINT32_MAX)
 		fields[n++] = http_field("Holdfast-Staleness-Ms",
 		                         slice_of(stale, put_decimal(stale, w->lag_ms[self])));
 	if (r->write && r->proposal.replayed)

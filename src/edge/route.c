@@ -135,8 +135,11 @@ void route(struct request *r) {
 		ASSERT(r->decision.allowed & (1ull << e->here));
 		r->serve(r);
 		return;
-	case VERDICT_FORWARD: forward(r, r->decision.region); return;
+	case VERDICT_FORWARD:
+		if (!detour_first(r)) forward(r, r->decision.region);
+		return;
 	case VERDICT_HOLD:
+		if (detour(r)) return;
 		hold(r, ERR_UNAVAILABLE,
 		     "the cell has no home now: a failover is under way or no copy may take over; "
 		     "nothing happened, try again");

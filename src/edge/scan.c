@@ -94,34 +94,49 @@ static enum err put_tail(struct scan *s) {
 	return e ? e : buf_append_str(&s->body, "}\n");
 }
 
-void scan_serve(struct request *r) {
-	struct edge *e = r->edge;
-	if (!read_ready(r)) return;
-	metric_inc(e->reads);
+enum err scan_page(struct request *r, enum err (*walk)(void *arg, const struct store_scan *scan),
+                   void *arg, struct buf *body) {
 	const char *tenant = r->tenant->name;
 	struct scan *s = calloc(1, sizeof(*s));
-	if (!s) {
-		respond_problem(r, ERR_NO_MEMORY, "no memory for this scan; try again later");
-		return;
-	}
+	if (!s) return ERR_NO_MEMORY;
 	s->r = r;
 	s->prefix_len = strlen(tenant) + r->domain.len + 2;
 	buf_init(&s->body, SCAN_BODY_MAX);
-	struct store_scan walk = {.prefix = r->full_key, .after = r->after, .each = each, .arg = s};
-	struct position at;
+	struct store_scan scan = {.prefix = r->full_key, .after = r->after, .each = each, .arg = s};
 	enum err err = buf_append_str(&s->body, "{\"items\":[");
-	if (!err)
-		err = host_store(e->options.host, r->cell)
-		              ->ops->scan(e->cells[r->cell].reader, &walk, &at);
+	if (!err) err = walk(arg, &scan);
 	if (!err) err = s->err;
 	if (!err) err = put_tail(s);
+	*body = s->body;
+	free(s);
+	return err;
+}
+
+struct scan_here {
+	struct request *r;
+	struct position at;
+};
+
+static enum err walk_here(void *arg, const struct store_scan *scan) {
+	struct scan_here *h = arg;
+	struct edge *e = h->r->edge;
+	return host_store(e->options.host, h->r->cell)
+	        ->ops->scan(e->cells[h->r->cell].reader, scan, &h->at);
+}
+
+void scan_serve(struct request *r) {
+	struct scan_here here = {.r = r};
+	struct buf body;
+	if (!read_ready(r)) return;
+	metric_inc(r->edge->reads);
+	buf_init(&body, SCAN_BODY_MAX);
+	enum err err = scan_page(r, walk_here, &here, &body);
 	if (err == ERR_UNAVAILABLE)
 		forward_home(r); /* this copy is being rebuilt */
 	else if (err)
 		respond_problem(r, err,
 		                "the scan could not be finished; ask for fewer keys with limit=");
-	else if (read_holds(r, &at))
-		respond(r, 200, &at, NULL, "application/json", buf_slice(&s->body));
-	buf_done(&s->body);
-	free(s);
+	else if (read_holds(r, &here.at))
+		respond(r, 200, &here.at, NULL, "application/json", buf_slice(&body));
+	buf_done(&body);
 }

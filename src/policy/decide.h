@@ -90,6 +90,7 @@ enum reason {
 	REASON_SIGNAL_OLD,      /* last resort: down or draining, but nobody said so for `value` ms */
 	REASON_MAINTENANCE,     /* last resort: preferred, but the tenant's maintenance window is open */
 	REASON_EXPLICIT_FAILOVER, /* dropped, or held: the tenant wants no other region to step in */
+	REASON_SECONDARY,       /* kept, by the edge: no copy could serve it, the secondary source did */
 	/* By a rule; `value` is its index in policy->rules. */
 	REASON_RULE_DENY,        /* refuse */
 	REASON_RULE_ALLOW,       /* dropped: the rule's list lacks it */

@@ -30,6 +30,7 @@ static const struct {
                                 "a last resort: the tenant's maintenance window is open"},
 	[REASON_EXPLICIT_FAILOVER] = {"explicit-failover",
                                       "the tenant lets no other region step in by itself"},
+	[REASON_SECONDARY] = {"secondary", "no copy could, so the secondary source served it"},
 	[REASON_RULE_DENY] = {"rule-deny", "denied", VALUE_RULE},
 	[REASON_RULE_ALLOW] = {"rule-allow", "not among the regions allowed", VALUE_RULE},
 	[REASON_RULE_EXCLUDE] = {"rule-exclude", "excluded", VALUE_RULE},

@@ -94,6 +94,7 @@ bool load_consistency(struct load *l, const struct doc_node *n, enum consistency
                       uint64_t *bounded_ms);
 /* Digits with a sign and a point only: strtod would also take hexadecimal, "inf" and "nan". */
 bool load_number(struct slice text, double min, double max, double *out);
+void load_secondary_section(struct load *l); /* of the cells; needs the tenants */
 void load_signal_section(struct load *l);
 void load_safety_section(struct load *l);
 /* Who is near whom; after the regions. */

@@ -9,7 +9,7 @@ static const char *const lag_words[] = {[LAG_HOLD] = "hold", [LAG_THROTTLE] = "t
 enum { SLA_DEFAULT_MS = 500, HOLD_LAG_MIN_MS = 1000, COPIES_DEFAULT = 2, MODE_UNSAID = -1 };
 
 struct cell_source {
-	const struct doc_node *replicas, *copies;
+	const struct doc_node *replicas, *copies, *secondary; /* secondary: read with the tenants known */
 	int mode, on_partition, on_lag;
 	uint64_t replication_sla_ms, max_loss, max_lag_ms, failover_after_ms;
 };
@@ -52,6 +52,10 @@ static const struct field cell_fields[] = {
          .offset = offsetof(struct cell_source, failover_after_ms),
          .min = 1,
          .max = 3600 * 1000},
+	{.key = "secondary",
+         .type = FIELD_MAPPING,
+         .offset = offsetof(struct cell_source, secondary),
+         .expected = "a mapping with name, region, address and key"},
 	{NULL},
 };
 

@@ -22,9 +22,8 @@ enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 struct node_source {
 	struct node_config config;
 	uint64_t workers;
-	int role; /* index in roles */
 	struct node_region *room; /* of config.regions */
-	const struct doc_node *regions, *region, *etcd, *witness;
+	const struct doc_node *regions, *region, *etcd, *witness, *secondary;
 	struct node_mouths_source mouths;
 };
 
@@ -120,7 +119,12 @@ static const struct field recording_fields[] = {
 	{NULL},
 };
 #define DATA_EXPECTED "the directory of this node's data"
-static const char *const roles[] = {"region", "witness", NULL};
+static const char *const roles[] = {
+	[ROLE_REGION] = "region",
+	[ROLE_WITNESS] = "witness",
+	[ROLE_SECONDARY] = "secondary",
+	NULL,
+};
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
 	{.key = "region",
@@ -147,8 +151,9 @@ static const struct field node_fields[] = {
          .required = true,
          .expected = "every region of the policy with its addresses"},
 	{.key = "workers", .type = FIELD_NUMBER, .offset = AT(workers), .min = 0, .max = 256},
-	{.key = "role", .type = FIELD_CHOICE, .offset = AT(role), .choices = roles},
+	{.key = "role", .type = FIELD_CHOICE, .offset = AT(config.role), .choices = roles},
 	{.key = "witness", .type = FIELD_MAPPING, .offset = AT(witness)},
+	{.key = "secondary", .type = FIELD_MAPPING, .offset = AT(secondary)},
 	GROUP("lease", lease_fields),
 	GROUP("limits", limit_fields),
 	GROUP("hold", hold_fields),
@@ -194,7 +199,7 @@ static void node_defaults(struct node_source *s) {
 	c->min_free_bytes = 64 * MIB;
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
-	c->country_header = c->dns.admin_state = c->dns.extfile = c->coordination = "";
+	c->country_header = c->dns.admin_state = c->dns.extfile = c->secondary = c->coordination = "";
 	c->recording = (struct node_recording){
 		.dir = "", .one_of = 1, .bytes_max = GIB, .file_bytes_max = 64 * MIB};
 	c->etcd = (struct node_etcd){.prefix = "",
@@ -346,6 +351,17 @@ static void check_lease(struct doc *d, const struct node_config *c) {
 	          (unsigned long long)c->lease_renew_ms, (unsigned long long)c->lease_length_ms);
 }
 
+/* What a secondary source does without is not asked of it. */
+static void read_fields(struct doc *d, struct node_source *s) {
+	const struct doc_node *role = doc_child(d->root, "role");
+	bool secondary = role && slice_is(role->text, roles[ROLE_SECONDARY]);
+	struct field fields[sizeof node_fields / sizeof *node_fields];
+	memcpy(fields, node_fields, sizeof fields);
+	for (struct field *f = fields; f->key; f++)
+		if (strcmp(f->key, "coordination") == 0) f->required = !secondary;
+	doc_read(d, d->root, fields, s);
+}
+
 static void load_node(struct doc *d, struct node_source *s, struct node_private *own) {
 	if (!d->root || doc_null(d->root)) {
 		mistake_add(&d->mistakes, 1, 1,
@@ -359,16 +375,17 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 		return;
 	}
 	node_defaults(s);
-	doc_read(d, d->root, node_fields, s);
+	read_fields(d, s);
 	s->config.workers = (int)s->workers;
 	s->config.self = -1;
 	if (s->regions) load_node_regions(d, s, own);
 	load_coordination(d, s);
 	node_mouths_read(d, &s->mouths, &s->config);
 	node_dns_read(d, &s->mouths, &s->config);
+	node_secondary_read(d, s->secondary, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
 	if (s->room)
-		node_witness_read(d, s->witness, s->role, s->region, s->room, &s->config);
+		node_witness_read(d, s->witness, s->config.role, s->region, s->room, &s->config);
 	if (!s->config.data && !s->config.is_witness && !doc_child(d->root, "data"))
 		doc_error_key(d, d->root,
 		              "the key 'data' is missing; expected " DATA_EXPECTED);

@@ -30,6 +30,10 @@
  *         addresses: {us-east: [192.0.2.1]}}       # in the extfile: of services by region
  *   recording: {dir: recordings, share: 0.01, max_bytes: 1GiB, max_file_bytes: 64MiB,
  *               headers: [x-plan]} # decisions, for `policy replay`; without it: none
+ *   role: secondary              # a secondary source instead of a region's node; then
+ *   secondary: {name: spare, admin: "127.0.0.1:7291"} # its name in the policy, its admin port;
+ *                                # `region` is where it stands, `secret_file` its own secret,
+ *                                # `regions` those it asks, and there is no `coordination`
  */
 #pragma once
 #include "policy/policy.h"
@@ -63,6 +67,7 @@ struct node_dns {
 	} *addresses;
 	int address_count;
 };
+enum node_role { ROLE_REGION, ROLE_WITNESS, ROLE_SECONDARY };
 /* Texts that are not given are "". */
 struct node_etcd {
 	const char *const *endpoints; /* "https://HOST:PORT" */
@@ -71,8 +76,11 @@ struct node_etcd {
 	uint64_t timeout_ms;
 };
 struct node_config {
+	int role; /* enum node_role */
+	const char *secondary; /* of ROLE_SECONDARY: its name in the policy; "" otherwise */
+	struct node_address secondary_admin;
 	const char *cluster, *region, *data, *policy, *secret_file;
-	const char *coordination; /* the file; "": etcd */
+	const char *coordination; /* the file; "": etcd, or none (ROLE_SECONDARY) */
 	struct node_etcd etcd;
 	const struct node_region *regions;
 	int region_count, self; /* self: index of `region` in regions */

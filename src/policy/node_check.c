@@ -47,6 +47,25 @@ static void check_order(const struct node_config *c, const struct policy *p, str
 	}
 }
 
+/* It stands where the policy says: the policy was checked against residency, this file was not. */
+static void check_secondary(const struct node_config *c, const struct policy *p,
+                            struct mistakes *m) {
+	const struct node_position at = c->private->section;
+	const struct policy_secondary *s = NULL;
+	for (int i = 0; i < p->cell_count && !s; i++)
+		if (p->cells[i].secondary && strcmp(p->cells[i].secondary->name, c->secondary) == 0)
+			s = p->cells[i].secondary;
+	if (!s)
+		mistake_add(m, at.line, at.column,
+		            "secondary.name: no cell of the policy has a secondary source '%s'; "
+		            "expected the name that one has",
+		            c->secondary);
+	else if (s->region != c->self)
+		mistake_add(m, at.line, at.column,
+		            "region: '%s' stands in '%s' by the policy; expected that region",
+		            c->secondary, p->regions[s->region].name);
+}
+
 /* Wherever the members of an etcd stand, more than half are in one of two places: when that one is
  * gone, the other cannot tell whether it is gone or only cut off. */
 static void check_voters(const struct node_config *c, struct mistakes *m) {
@@ -67,6 +86,7 @@ enum err node_config_check(const struct node_config *c, const char *file, const 
 	check_known(c, p, &m);
 	check_complete(c, p, &m);
 	if (m.count == 0) check_order(c, p, &m);
+	if (m.count == 0 && c->role == ROLE_SECONDARY) check_secondary(c, p, &m);
 	check_voters(c, &m);
 	return mistakes_report(&m, report, arg);
 }

@@ -13,7 +13,7 @@ struct node_private {
 	struct node_position section, *regions; /* keys */
 };
 
-/* --- node.c, node_dns.c, node_etcd.c, node_mouths.c, node_witness.c: reading ------------------------------------------------------- */
+/* --- node.c, node_dns.c, node_etcd.c, node_mouths.c, node_secondary.c, node_witness.c: reading ---------- */
 
 /* "127.0.0.1:7101", "[::1]:7101"; noted when it is none. */
 void node_address_read(struct doc *d, const struct doc_node *n, struct node_address *out);
@@ -23,6 +23,8 @@ bool node_address_parse(struct slice text, struct slice *host, uint64_t *port);
 void node_witness_read(struct doc *d, const struct doc_node *section, int role,
                        const struct doc_node *region, struct node_region *regions,
                        struct node_config *c);
+/* `secondary`, of a node whose role that is. */
+void node_secondary_read(struct doc *d, const struct doc_node *section, struct node_config *c);
 /* coordination.etcd; c has its cluster and lease already. */
 void node_etcd_read(struct doc *d, const struct doc_node *section, struct node_config *c);
 /* What a node believes of proxies, and tells and writes of decisions: further keys of the file. */

@@ -2,8 +2,6 @@
  * regions, of which it is none: no policy knows it, no copy is ever there. */
 #include "policy/node_private.h"
 
-enum { ROLE_WITNESS = 1 };
-
 struct witness_source {
 	const char *name;
 	const struct doc_node *admin, *replication;

@@ -110,6 +110,7 @@ static void load_sections(struct load *l) {
 	load_residency_section(l);
 	load_cell_section(l);
 	load_tenant_section(l);
+	load_secondary_section(l);
 	load_signal_section(l);
 	load_safety_section(l);
 	load_distances(l);

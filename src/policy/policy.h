@@ -25,6 +25,21 @@ struct policy_residency {
 	region_set regions; /* whose disks may hold the bytes */
 	bool transit;       /* other regions' edges may pass a request on in memory */
 };
+/* A copy apart from all others: its own process, disk and credentials; never part of a quorum, a seal
+ * or a succession. It is asked for reads when nobody else can answer (docs/secondary.md). */
+enum { POLICY_SECONDARY_TENANTS_MAX = 64, POLICY_SECONDARY_DOMAINS_MAX = 32 };
+struct policy_secondary {
+	const char *name;  /* of the process: `secondary.name` of its holdfast.yaml */
+	int region;        /* where its disk is: inside the residency class of every tenant below */
+	const char *host;  /* its HTTP address */
+	uint16_t port;
+	uint8_t key_hash[32];    /* SHA-256 of the secret by which it asks for what it follows */
+	const int *tenants;      /* of this cell, in the order of their names */
+	int tenant_count;
+	const char *const *domains;
+	int domain_count;          /* 0: all domains */
+	uint64_t max_staleness_ms; /* older than that it refuses; 0: never */
+};
 struct policy_cell {
 	const char *name;
 	int replicas[POLICY_REPLICAS_MAX]; /* region indexes in order of succession; [0] the preferred home */
@@ -39,6 +54,7 @@ struct policy_cell {
 	uint64_t max_loss, max_lag_ms;
 	enum lag_choice on_lag;
 	uint64_t failover_after_ms; /* a home is gone for so long before another takes over */
+	const struct policy_secondary *secondary; /* NULL: none */
 };
 enum { DAY_MINUTES = 24 * 60 };
 enum { ZONE_MINUTES_MAX = 14 * 60 };
@@ -138,3 +154,8 @@ int policy_find_tenant(const struct policy *p, struct slice name);
 int policy_find_flag(const struct policy *p, struct slice name);
 /* The tenant whose key has this SHA-256, or -1; compared in constant time. */
 int policy_find_key(const struct policy *p, const uint8_t sha256[32]);
+/* Whether the cell's secondary source is for this tenant's domain; false without one. */
+bool policy_secondary_has(const struct policy_cell *cell, int tenant, struct slice domain);
+/* The same of a full key, `tenant NUL domain NUL name`; false for what is no such key. */
+bool policy_secondary_has_key(const struct policy *p, const struct policy_cell *cell,
+                              struct slice full_key);

@@ -174,7 +174,7 @@ enum err view_put(struct view *v, struct slice key, const struct entry *e) {
 	return view_err(rc);
 }
 
-static enum err view_delete(struct view *v, struct slice key) {
+enum err view_delete(struct view *v, struct slice key) {
 	MDB_val k = {key.len, (void *)key.ptr}, d;
 	int rc = mdb_cursor_get(v->cursor, &k, &d, MDB_SET);
 	if (rc == MDB_NOTFOUND) return ERR_OK; /* deleting what is not there is a fact too */

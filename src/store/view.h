@@ -39,6 +39,8 @@ MUST enum err view_verify(struct view *v);
 MUST enum err view_begin(struct view *v);
 MUST enum err view_apply(struct view *v, const struct record *record);
 MUST enum err view_put(struct view *v, struct slice key, const struct entry *e);
+/* Deleting what is not there is fine. */
+MUST enum err view_delete(struct view *v, struct slice key);
 MUST enum err view_commit(struct view *v, const struct position *at);
 void view_abort(struct view *v);
 

@@ -147,8 +147,8 @@ static const struct {
          "{etcd: {endpoints: [...]}}\n"
          "6:1: regoins: unknown key (did you mean 'regions'?); expected one of: cluster, region, "
          "data, "
-         "policy, coordination, secret_file, regions, workers, role, witness, lease, limits, "
-         "...\n"},
+         "policy, coordination, secret_file, regions, workers, role, witness, "
+         "secondary, ...\n"},
 	{HEAD REGIONS "decisions: 2000000\ntrusted_proxies: [10.0.0.0/33, x, [], 10.0.0.1]\n"
                       "country_header: CF-IPCountry\ndecision_keys: [secret, sha256:00]\n"
                       "agent_check: \"h:65535\"\ndns: {}\n",
@@ -232,7 +232,7 @@ static const struct {
 	{HEAD REGIONS "role: witness\n",
          "10:7: role: there is no `witness` below; expected its name and addresses\n"},
 	{HEAD REGIONS "role: home\nwitness: {name: a, admin: \"h:1\"}\n",
-         "10:7: role: found 'home'; expected region or witness\n"
+         "10:7: role: found 'home'; expected region, witness or secondary\n"
          "11:1: witness: the key 'replication' is missing; expected HOST:PORT, such as "
          "\"127.0.0.1:7209\"\n"
          "11:17: witness.name: 'a' is a region; expected a third place\n"},
