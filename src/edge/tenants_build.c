@@ -172,6 +172,7 @@ static void end(struct tenants_build *b, enum err err) {
 	tenants_image_close(t, &b->image); /* unless it is in use */
 	hash_set_done(&b->names);
 	hash_set_done(&b->keys);
+	tenants_image_sweep(t);
 	b->done(b);
 	tenants_advance(t);
 }

@@ -37,20 +37,38 @@ static void keep(struct tenants *t, struct slice change, uint64_t revision) {
 		                     &f)); /* logged the first time */
 }
 
-/* Other files than this one are of no use any more. On the lane's thread or before it starts. */
-struct sweep {
-	struct tenants *tenants;
-	const char *keep, *next;
-};
 static void sweep_one(void *arg, const char *name) {
-	struct sweep *s = arg;
-	struct files *files = s->tenants->options.files;
+	struct tenants *t = arg;
+	struct files *files = t->options.files;
 	char path[TENANTS_PATH_MAX];
 	struct slice n = slice_str(name), end = SLICE_LIT(".image");
 	if (n.len < end.len || !slice_eq(slice_of(n.ptr + n.len - end.len, end.len), end)) return;
-	snprintf(path, sizeof path, "%s/%s", s->tenants->options.dir, name);
-	if (strcmp(path, s->keep) != 0 && strcmp(path, s->next) != 0)
-		IGNORE(files->ops->unlink(files, path)); /* it only takes room */
+	snprintf(path, sizeof path, "%s/%s", t->options.dir, name);
+	for (int i = 0; i < 3; i++)
+		if (strcmp(path, t->sweep.keep[i]) == 0) return;
+	IGNORE(files->ops->unlink(files, path)); /* it only takes room */
+}
+
+static void on_sweep_run(struct io_job *job) {
+	struct tenants_sweep *w = CONTAINER_OF(job, struct tenants_sweep, job);
+	struct tenants *t = CONTAINER_OF(w, struct tenants, sweep);
+	IGNORE(t->options.files->ops->list(t->options.files, t->options.dir, sweep_one, t));
+}
+
+static void on_sweep_done(struct io_job *job) {
+	CONTAINER_OF(job, struct tenants_sweep, job)->running = false;
+}
+
+void tenants_image_sweep(struct tenants *t) {
+	struct tenants_sweep *w = &t->sweep;
+	if (w->running || t->build) return;
+	w->running = true;
+	tenants_image_path(t, t->current.hash, w->keep[0]);
+	tenants_image_path(t, t->head.image, w->keep[1]);
+	tenants_image_path(t, t->next.hash, w->keep[2]);
+	w->job.run = on_sweep_run;
+	w->job.done = on_sweep_done;
+	io_lane_submit(t->lane, &w->job);
 }
 
 void tenants_image_use(struct tenants *t, struct tenants_image *fresh) {
@@ -88,10 +106,6 @@ static void on_open_run(struct io_job *job) {
 		o->err = tenant_image_open(image->bytes, t->options.policy, &image->image,
 		                           &o->fault);
 	if (!o->err) o->err = tenant_image_verify_sums(image->image, &o->fault);
-	struct sweep sweep = {t, o->path, o->next};
-	struct files *files = t->options.files;
-	if (!o->err && o->sweeps)
-		IGNORE(files->ops->list(files, t->options.dir, sweep_one, &sweep)); /* room */
 }
 
 static void on_open_done(struct io_job *job) {
@@ -101,6 +115,7 @@ static void on_open_done(struct io_job *job) {
 	bool wanted = memcmp(o->image.hash, t->head.image, SHA256_BYTES) == 0;
 	if (!o->err && wanted) {
 		tenants_image_use(t, &o->image);
+		tenants_image_sweep(t);
 		tenants_advance(t);
 		return;
 	}
@@ -120,10 +135,9 @@ static void on_open_done(struct io_job *job) {
 void tenants_image_want(struct tenants *t) {
 	struct tenants_opening *o = &t->opening;
 	if (o->running || t->fetch.running) return;
-	*o = (struct tenants_opening){.running = true, .sweeps = t->build == NULL};
+	*o = (struct tenants_opening){.running = true};
 	memcpy(o->image.hash, t->head.image, SHA256_BYTES);
 	tenants_image_path(t, t->head.image, o->path);
-	tenants_image_path(t, t->next.hash, o->next);
 	o->job.run = on_open_run;
 	o->job.done = on_open_done;
 	io_lane_submit(t->lane, &o->job);

@@ -37,9 +37,14 @@ struct tenants_opening {
 	char path[TENANTS_PATH_MAX];
 	enum err err;
 	struct fault fault;
-	char next[TENANTS_PATH_MAX]; /* is kept too */
 	bool running;
-	bool sweeps; /* takes other images away: nobody is making one */
+};
+
+/* Takes images away that are neither used nor wanted. */
+struct tenants_sweep {
+	struct io_job job;
+	char keep[3][TENANTS_PATH_MAX];
+	bool running;
 };
 
 struct tenants_fetch {
@@ -108,6 +113,7 @@ struct tenants {
 
 	struct io_lane *lane;
 	struct tenants_opening opening;
+	struct tenants_sweep sweep;
 	uint8_t unopened[SHA256_BYTES]; /* the image of which was logged that it cannot be opened */
 	struct tenants_fetch fetch;
 	struct tenants_next next;
@@ -195,6 +201,8 @@ size_t tenants_next_encode(const uint8_t hash[SHA256_BYTES], uint64_t bytes, uin
 /* Unless something is being fetched. */
 void tenants_fetch_start(struct tenants *t, const uint8_t hash[SHA256_BYTES], uint64_t bytes);
 void tenants_image_want(struct tenants *t); /* t->head's */
+/* Unless one is being made, which may have its name already. */
+void tenants_image_sweep(struct tenants *t);
 void tenants_image_tick(struct tenants *t);
 void tenants_image_close(struct tenants *t, struct tenants_image *image);
 void tenants_image_path(const struct tenants *t, const uint8_t hash[SHA256_BYTES],
