@@ -234,7 +234,7 @@ static void world_setup(struct world *w, uint64_t seed, bool verbose, bool clock
 	w->sync = world_chance(w, 70);
 	w->availability = world_chance(w, 50);
 	w->max_loss = !w->sync && seed % 3 == 0 ? 1 + seed % 40 : 0; /* some are held then */
-	w->failsafe = seed % 2 == 0;
+	w->failsafe = seed / 4 % 2 == 0; /* in storms and drizzles alike */
 	w->k = w->sync ? 2 + (int)world_random(w, (uint64_t)w->n - 1) : 1;
 	if (w->k > 2 && world_chance(w, 50)) w->k = 2;
 	world_say(w, "n %d k %d %s %s%s", w->n, w->k, w->sync ? "sync" : "async",
