@@ -1,6 +1,6 @@
 # A thin layer over meson and the scripts in tools/. `make help` lists everything.
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench lint deps
+.PHONY: help run test build bench torture lint deps
 
 SUITE ?= core
 PYTHON := /usr/bin/python3
@@ -24,6 +24,10 @@ bench: ## measure beside redis and nginx: make bench [SUITE=core]
 	@tools/deps.sh bench
 	@$(MAKE) --no-print-directory build
 	@exec bench/run $(SUITE)
+
+torture: deps build/gcc/build.ninja ## real faults on four regions: make torture [ONLY=1,6] [SEED=N] [JSON=1]
+	@ninja -C build/gcc --quiet src/app/holdfast
+	@exec $(PYTHON) test/torture/torture.py $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 lint: deps ## the tidy rules: includes, banned calls, lengths, dead files
 	@$(PYTHON) tools/tidy.py

@@ -55,8 +55,8 @@ run() {
 end_to_end() {
 	rm -f build/e2e.xml
 	HOLDFAST="$PWD/build/gcc/src/app/holdfast" \
-		timeout -k 10 400 "$python" -m pytest -q --no-header -p no:cacheprovider \
-		--junitxml=build/e2e.xml test/e2e
+		timeout -k 10 600 "$python" -m pytest -q --no-header -p no:cacheprovider \
+		--junitxml=build/e2e.xml test/e2e test/torture
 	"$python" tools/test_report.py "$counts" junit build/e2e.xml
 }
 
