@@ -1,8 +1,7 @@
 /* `holdfast status`: one screen that says what is wrong. Asks every region and puts their
  * answers side by side; a region that does not answer is a line, not an error. */
-#include "app/target.h"
+#include "app/status.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 static const char help[] = "usage: holdfast status [--dir DIR | -c FILE | --endpoint HOST:PORT] "
@@ -22,6 +21,12 @@ static json_t *ask(struct target *t, int i) {
 		root = json_loadb((const char *)buf_slice(&a.body).ptr, a.body.len, 0, NULL);
 	client_answer_done(&a);
 	return root ? root : json_null();
+}
+
+json_t *status_ask(struct target *t) {
+	json_t *answers = json_array();
+	for (int i = 0; i < t->count; i++) json_array_append_new(answers, ask(t, i));
+	return answers;
 }
 
 static const char *text(const json_t *o, const char *name, const char *absent) {
@@ -82,18 +87,24 @@ static void print_copy(json_t *r, const char *home, json_int_t last) {
 		printf(" %s(GONE)", region);
 }
 
+json_int_t status_quarantined(json_t *answers, const char *cell) {
+	json_int_t records = 0;
+	size_t i, j;
+	json_t *a, *c;
+	json_array_foreach(answers, i, a) json_array_foreach(json_object_get(a, "cells"), j, c) {
+		if (strcmp(text(c, "name", ""), cell) == 0)
+			records += json_integer_value(json_object_get(c, "quarantined"));
+	}
+	return records;
+}
+
 static void print_cell(json_t *answers, const char *name) {
 	json_t *c = best_view(answers, name), *r;
 	const char *home = text(c, "home", "none");
 	bool home_view = strcmp(text(c, "role", ""), "home") == 0;
 	const char *held = text(c, "held", "");
-	json_int_t quarantined = 0;
-	size_t i, j;
-	json_t *a, *other;
-	json_array_foreach(answers, i, a)
-		json_array_foreach(json_object_get(a, "cells"), j,
-	                           other) if (strcmp(text(other, "name", ""), name) == 0)
-			quarantined += json_integer_value(json_object_get(other, "quarantined"));
+	json_int_t quarantined = status_quarantined(answers, name);
+	size_t i;
 	printf("%-12s %-6s %-12s %5lld  %-9s %10lld %6lld ", name, text(c, "mode", "?"), home,
 	       (long long)json_integer_value(json_object_get(c, "epoch")), state_name(c),
 	       (long long)json_integer_value(json_object_get(c, "committed")),
@@ -115,8 +126,7 @@ static json_t *cells_of(json_t *answers) {
 	return NULL;
 }
 
-/* All regions are ready, all cells have a home that serves, and all copies are with it. */
-static bool all_fine(json_t *answers) {
+bool status_all_fine(json_t *answers) {
 	size_t i, j;
 	json_t *a, *c, *r;
 	json_array_foreach(answers, i,
@@ -168,9 +178,8 @@ int command_status(int argc, char **argv) {
 	struct target t;
 	bool fine = false;
 	if (target_open(&where, TARGET_ADMIN, false, 2000, &t) == ERR_OK) {
-		json_t *answers = json_array();
-		for (int i = 0; i < t.count; i++) json_array_append_new(answers, ask(&t, i));
-		fine = all_fine(answers);
+		json_t *answers = status_ask(&t);
+		fine = status_all_fine(answers);
 		if (json)
 			print_json(&t, answers);
 		else
