@@ -1,8 +1,10 @@
 # A thin layer over meson and the scripts in tools/. `make help` lists everything.
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench torture lint deps
+.PHONY: help run test build bench sim torture lint deps
 
 SUITE ?= core
+SEEDS ?= 1000
+SEED_BASE ?= 1
 PYTHON := /usr/bin/python3
 HOLDFAST := build/gcc/src/app/holdfast
 
@@ -24,6 +26,11 @@ bench: ## measure beside redis and nginx: make bench [SUITE=core]
 	@tools/deps.sh bench
 	@$(MAKE) --no-print-directory build
 	@exec bench/run $(SUITE)
+
+sim: deps build/gcc/build.ninja ## simulate failovers: make sim [SEEDS=1000] [SEED_BASE=1] [MUTANTS=1]
+	@ninja -C build/gcc --quiet test/sim/nodes/holdfast-sim
+	@exec build/gcc/test/sim/nodes/holdfast-sim --seed $(SEED_BASE) --jobs $$(nproc) \
+		$(if $(MUTANTS),--mutants,--count $(SEEDS) --shrink)
 
 torture: deps build/gcc/build.ninja ## real faults on four regions: make torture [ONLY=1,6] [SEED=N] [JSON=1]
 	@ninja -C build/gcc --quiet src/app/holdfast

@@ -4,10 +4,10 @@
 # nothing, and needs no network, when all are there. Starts and enables no service.
 set -eu
 
-build="gcc g++ clang meson ninja-build pkg-config libuv1-dev liblmdb-dev libssl-dev
+build="gcc g++ clang meson ninja-build pkg-config libuv1-dev liblmdb-dev libssl-dev libcurl4-openssl-dev
 libjansson-dev libyaml-dev libre2-dev liburcu-dev libcmocka-dev libclang-rt-14-dev tzdata python3
-python3-pytest python3-requests iso-codes curl wrk valgrind git iproute2 procps nginx haproxy gdnsd
-bind9-dnsutils e2fsprogs"
+python3-pytest python3-requests iso-codes curl wrk valgrind git iproute2 procps openssl nginx haproxy gdnsd
+bind9-dnsutils etcd-server e2fsprogs"
 bench="redis-server redis-tools"
 # Only for the suites of tools/cel_spec.sh; a node from elsewhere does as well, and Debian's npm
 # would not go with it.
@@ -62,7 +62,7 @@ if ! $apt install -y --no-install-recommends $missing >/dev/null 2>&1; then
 fi
 
 # Installing must not make them start at the next boot either.
-for service in redis-server nginx haproxy gdnsd; do
+for service in redis-server nginx haproxy gdnsd etcd; do
 	case " $missing " in
 	*" $service "*)
 		$as_root systemctl disable --quiet "$service" 2>/dev/null ||

@@ -36,7 +36,7 @@ LAYERS = {
 }
 
 # Libraries that one folder wraps, so that the rest can do without them.
-WRAPPED = {"uv.h": "io", "lmdb.h": "store", "urcu/urcu-memb.h": "policy"}
+WRAPPED = {"uv.h": "io", "curl/curl.h": "io", "lmdb.h": "store", "urcu/urcu-memb.h": "policy"}
 
 BANNED = "strcpy strcat strncpy sprintf vsprintf gets strtok atoi atol atof alloca rand srand"
 

@@ -160,6 +160,10 @@ enum err client_send(struct client *c, const struct client_request *r, struct cl
 	                 c->hosts[at], c->ports[at], err_text(c->err));
 }
 
+uint64_t client_now_ms(const struct client *c) {
+	return io_now_ns(c->io) / 1000000;
+}
+
 void client_answer_done(struct client_answer *a) {
 	buf_done(&a->body);
 }

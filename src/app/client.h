@@ -36,4 +36,5 @@ struct client_answer {
 /* ERR_OK: there is an answer, of whatever status. Else the last error, with what to do in `fault`. */
 MUST enum err client_send(struct client *c, const struct client_request *request,
                           struct client_answer *answer, struct fault *fault);
+uint64_t client_now_ms(const struct client *c); /* monotonic */
 void client_answer_done(struct client_answer *a);

@@ -19,6 +19,8 @@ int command_decide(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_quarantine(int argc, char **argv);
+int command_cell(int argc, char **argv);
+int command_region(int argc, char **argv);
 
 /* --- options.c: `--name VALUE`, `--name=VALUE`, `-c VALUE`, flags; the rest are words ------- */
 

@@ -62,24 +62,39 @@ static enum err load_node(const char *path, struct node_config **out) {
 	return e;
 }
 
-static enum err load_secret(const char *path, struct config *c) {
+/* A secret in a file of its own, without the newline behind it. */
+static enum err load_line(const char *path, const char *what_to_do, size_t min, size_t max,
+                          uint8_t *out, size_t *len) {
 	struct buf text;
 	enum err e = config_read_file(path, &text);
-	if (!e) {
-		struct slice s = buf_slice(&text);
-		while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r')) s.len--;
-		if (s.len < SECRET_MIN || s.len > sizeof(c->secret)) {
-			complain("%s: the secret must have %d to %zu bytes: make one with: openssl "
-			         "rand -hex 32",
-			         path, SECRET_MIN, sizeof(c->secret));
-			e = ERR_INVALID;
-		} else {
-			memcpy(c->secret, s.ptr, s.len);
-			c->secret_len = s.len;
-		}
+	struct slice s = buf_slice(&text);
+	while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r')) s.len--;
+	if (!e && (s.len < min || s.len > max)) {
+		complain("%s: it must have %zu to %zu bytes: %s", path, min, max, what_to_do);
+		e = ERR_INVALID;
 	}
+	if (!e) memcpy(out, s.ptr, s.len);
+	*len = e ? 0 : s.len;
 	buf_done(&text);
 	return e;
+}
+
+static void resolve_optional(const char *base, const char *path, char out[1024]) {
+	if (*path) path_resolve(base, path, out);
+}
+
+static enum err load_etcd(const char *path, struct config *c) {
+	const struct node_etcd *etcd = &c->node->etcd;
+	char file[1024];
+	size_t len;
+	if (!etcd->endpoint_count) return ERR_OK; /* coordination is a file */
+	resolve_optional(path, etcd->ca, c->etcd_ca);
+	resolve_optional(path, etcd->cert, c->etcd_cert);
+	resolve_optional(path, etcd->key, c->etcd_key);
+	if (!*etcd->password_file) return ERR_OK;
+	path_resolve(path, etcd->password_file, file);
+	return load_line(file, "put the password of etcd's user there", 1,
+	                 sizeof(c->etcd_password) - 1, (uint8_t *)c->etcd_password, &len);
 }
 
 enum err config_load(const char *path, struct config *c) {
@@ -92,11 +107,14 @@ enum err config_load(const char *path, struct config *c) {
 	e = config_load_policy(file, &c->policy);
 	if (!e) e = node_config_check(c->node, path, c->policy, config_say, &mistakes);
 	if (e) return e;
-	path_resolve(path, c->node->data, c->data);
-	path_resolve(path, c->node->coordination, c->coordination);
-	if (*c->node->dns_state) path_resolve(path, c->node->dns_state, c->dns_state);
+	resolve_optional(path, c->node->data, c->data);
+	resolve_optional(path, c->node->coordination, c->coordination);
+	resolve_optional(path, c->node->dns_state, c->dns_state);
 	path_resolve(path, c->node->secret_file, file);
-	return load_secret(file, c);
+	e = load_etcd(path, c);
+	return e ? e
+	         : load_line(file, "make one with: openssl rand -hex 32", SECRET_MIN,
+	                     sizeof(c->secret), c->secret, &c->secret_len);
 }
 
 void config_done(struct config *c) {

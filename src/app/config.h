@@ -8,6 +8,8 @@ struct config {
 	struct policy *policy;
 	char dns_state[1024];                /* "": none */
 	char data[1024], coordination[1024]; /* resolved against the node file's directory */
+	char etcd_ca[1024], etcd_cert[1024], etcd_key[1024]; /* likewise; "": none */
+	char etcd_password[256];
 	uint8_t secret[64];                  /* the cluster's; secret_len bytes */
 	size_t secret_len;
 };

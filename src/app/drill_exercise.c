@@ -1,6 +1,6 @@
 /* One drill from its first write to its verdict. */
 #include "app/drill.h"
-#include "app/status.h"
+#include "app/view.h"
 #include "io/io.h"
 
 #include <signal.h>
@@ -56,8 +56,8 @@ static bool open_admin(const struct drill_exercise *e, struct target *t) {
 }
 
 static bool is_well(struct target *t) {
-	json_t *answers = status_ask(t);
-	bool fine = status_all_fine(answers);
+	json_t *answers = view_all(t);
+	bool fine = view_all_fine(answers);
 	json_decref(answers);
 	return fine;
 }
@@ -72,8 +72,8 @@ static bool wait_well(struct target *t, int most_ms) {
 }
 
 static long long quarantined(struct target *t, const char *cell) {
-	json_t *answers = status_ask(t);
-	long long records = (long long)status_quarantined(answers, cell);
+	json_t *answers = view_all(t);
+	long long records = (long long)view_quarantined(answers, cell);
 	json_decref(answers);
 	return records;
 }

@@ -16,6 +16,8 @@ static const struct command {
 	{"explain", "the same, and for each region why or why not", command_explain},
 	{"policy", "test, compare, prove and replay a policy", command_policy},
 	{"data", "get, put, delete and scan keys", command_data},
+	{"cell", "homes of cells, planned moves, failback", command_cell},
+	{"region", "move all homes away from a region", command_region},
 	{"drill", "kill, pause or restore a region of a playground", command_drill},
 	{"quarantine", "list and export what a failover could not keep", command_quarantine},
 };

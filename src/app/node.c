@@ -4,6 +4,7 @@
 #include "app/command.h"
 #include "base/log.h"
 #include "coord/embedded.h"
+#include "coord/etcd.h"
 #include "edge/edge.h"
 #include "store/local.h"
 
@@ -58,6 +59,36 @@ static enum err open_store(struct node *n, int cell, struct store **out, struct 
 	return store_local_open(n->io, files_posix(), &options, out, fault);
 }
 
+static const char *given(const char *text) {
+	return *text ? text : NULL;
+}
+
+static enum err open_etcd(struct node *n, struct fault *fault) {
+	const struct config *c = n->config;
+	const struct node_etcd *etcd = &c->node->etcd;
+	struct coord_etcd_options options = {
+		.endpoints = etcd->endpoints,
+		.endpoint_count = etcd->endpoint_count,
+		.prefix = etcd->prefix,
+		.node = c->node->region,
+		.ca = given(c->etcd_ca),
+		.cert = given(c->etcd_cert),
+		.key = given(c->etcd_key),
+		.user = given(etcd->user),
+		.password = given(c->etcd_password),
+		.timeout_ns = etcd->timeout_ms * 1000000,
+	};
+	return coord_etcd_open(n->io, &options, &n->coord, fault);
+}
+
+static enum err open_coord(struct node *n, struct fault *fault) {
+	const struct config *c = n->config;
+	if (c->node->etcd.endpoint_count) return open_etcd(n, fault);
+	struct coord_embedded_options options = {
+		.path = c->coordination, .cluster = c->node->cluster, .node = c->node->region};
+	return coord_embedded_open(n->io, &options, &n->coord, fault);
+}
+
 /* A copy lives here only if the policy names this region as replica of the cell: that is what
  * keeps a tenant's bytes off the disks outside its residency class. */
 static enum err open_cells(struct node *n, struct host_cell_options *cells, struct fault *fault) {
@@ -73,7 +104,7 @@ static enum err open_cells(struct node *n, struct host_cell_options *cells, stru
 			.availability = c->on_partition == PARTITION_AVAILABILITY,
 			.copies = c->copies,
 		};
-		if (!(c->replica_set & (1ull << self))) continue;
+		if (n->config->node->is_witness || !(c->replica_set & (1ull << self))) continue;
 		enum err e = open_store(n, i, &cells[i].store, fault);
 		if (e) return e;
 	}
@@ -82,10 +113,11 @@ static enum err open_cells(struct node *n, struct host_cell_options *cells, stru
 
 static enum err open_host(struct node *n, struct host_cell_options *cells, struct fault *fault) {
 	const struct config *c = n->config;
-	const char *regions[POLICY_REGIONS_MAX], *hosts[POLICY_REGIONS_MAX];
-	uint16_t ports[POLICY_REGIONS_MAX];
+	const char *regions[POLICY_REGIONS_MAX + 1], *hosts[POLICY_REGIONS_MAX + 1];
+	uint16_t ports[POLICY_REGIONS_MAX + 1];
 	char canary[1200];
-	for (int i = 0; i < c->node->region_count; i++) {
+	int count = c->node->region_count + c->node->has_witness;
+	for (int i = 0; i < count; i++) {
 		regions[i] = c->node->regions[i].name;
 		hosts[i] = c->node->regions[i].replication.host;
 		ports[i] = c->node->regions[i].replication.port;
@@ -94,8 +126,9 @@ static enum err open_host(struct node *n, struct host_cell_options *cells, struc
 	struct host_options options = {
 		.cluster = c->node->cluster,
 		.regions = regions,
-		.region_count = c->node->region_count,
+		.region_count = count,
 		.self = c->node->self,
+		.witness = c->node->has_witness,
 		.hosts = hosts,
 		.ports = ports,
 		.secret = slice_of(c->secret, c->secret_len),
@@ -103,9 +136,11 @@ static enum err open_host(struct node *n, struct host_cell_options *cells, struc
 		.cell_count = c->policy->cell_count,
 		.coord = n->coord,
 		.files = files_posix(),
-		.canary_path = canary,
+		.canary_path = c->node->is_witness ? NULL : canary,
 		.lease_length_ns = c->node->lease_length_ms * 1000000,
 		.lease_renew_ns = c->node->lease_renew_ms * 1000000,
+		/* Who shares a file has it or is gone: only a store elsewhere can be silent. */
+		.failsafe = c->node->etcd.endpoint_count > 0,
 		.registry = n->registry,
 		.on_change = on_change,
 		.arg = n,
@@ -132,7 +167,8 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 /* Another node on one of our ports would share it without a word. */
 static enum err check_ports(const struct config *c, struct fault *fault) {
 	const struct node_region *r = &c->node->regions[c->node->self];
-	enum err e = io_tcp_check(r->http.host, r->http.port, fault);
+	enum err e = c->node->is_witness ? ERR_OK
+	                                 : io_tcp_check(r->http.host, r->http.port, fault);
 	if (!e) e = io_tcp_check(r->admin.host, r->admin.port, fault);
 	return e ? e : io_tcp_check(r->replication.host, r->replication.port, fault);
 }
@@ -194,21 +230,19 @@ enum err node_open(const struct config *config, struct node **out, struct fault 
 	n->io = io_uv_new();
 	n->registry = registry_new();
 	n->store_dirs = calloc((size_t)config->policy->cell_count + 1, sizeof(char *));
-	enum err e = n->io && n->registry && n->store_dirs
-	                     ? files_posix()->ops->mkdir(files_posix(), config->data)
-	                     : ERR_NO_MEMORY;
-	if (e)
+	bool made = n->io && n->registry && n->store_dirs;
+	enum err e = made ? ERR_OK : fault_set(fault, ERR_NO_MEMORY, "no memory for a node");
+	if (!e && !config->node->is_witness)
+		e = files_posix()->ops->mkdir(files_posix(), config->data);
+	if (e && made)
 		fault_set(fault, e, "%s: %s: make the directory or change `data`", config->data,
 		          err_text(e));
-	struct coord_embedded_options coord = {.path = config->coordination,
-	                                       .cluster = config->node->cluster,
-	                                       .node = config->node->region};
 	/* Coordination first: it refuses a second process of this name before anything is opened. */
-	if (!e) e = coord_embedded_open(n->io, &coord, &n->coord, fault);
+	if (!e) e = open_coord(n, fault);
 	if (!e) e = check_ports(config, fault);
 	if (!e) e = open_cells(n, cells, fault);
 	if (!e) e = open_host(n, cells, fault);
-	if (!e) e = open_workers(n, fault);
+	if (!e && !config->node->is_witness) e = open_workers(n, fault);
 	if (!e) e = open_admin(n, fault);
 	free(cells);
 	*out = n; /* also half open: the process reports and ends */

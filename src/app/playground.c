@@ -17,17 +17,21 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: holdfast playground [--dir DIR] [--port-base N]\n\n"
+	"usage: holdfast playground [--dir DIR] [--port-base N] [--etcd URL,URL…]\n\n"
 	"Starts the regions us-east, us-west, eu-west and eu-central as four processes on "
 	"loopback, with the\n"
 	"tenants acme (residency us), globex (eu) and initech (global). Prints `ready` when all "
 	"four serve.\n"
 	"Ctrl-C stops all; the data stays in DIR and is there next time.\n\n"
 	"      --dir DIR       where everything is kept (default .playground)\n"
-	"      --port-base N   N+1… HTTP, N+101… admin, N+201… replication (default 7100)\n\n"
+	"      --port-base N   N+1… HTTP, N+101… admin, N+201… replication (default 7100)\n"
+	"      --etcd URLS     coordinate through this etcd, as on many machines, and not through "
+        "a "
+	"file\n\n"
 	"example: holdfast playground --dir /tmp/four-regions --port-base 9000\n";
 
 static const char *const regions[] = {"us-east", "us-west", "eu-west", "eu-central"};
+#define URL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:/,[]-"
 enum { REGION_COUNT = 4, READY_TRIES = 600, STOP_TRIES = 100, STEP_MS = 50 };
 
 /* The signals that the supervisor takes one by one; blocked, so that none is lost. PLACE_RESTORE
@@ -242,8 +246,9 @@ static int supervise(struct place *p) {
 }
 
 int command_playground(int argc, char **argv) {
-	const char *dir = ".playground", *base = "7100";
-	const struct option_spec specs[] = {{"dir", true, &dir}, {"port-base", true, &base}, {0}};
+	const char *dir = ".playground", *base = "7100", *etcd = NULL;
+	const struct option_spec specs[] = {
+		{"dir", true, &dir}, {"port-base", true, &base}, {"etcd", true, &etcd}, {0}};
 	int words = options_parse(argc, argv, specs, help);
 	if (words < 0) return EXIT_USAGE;
 	uint64_t port_base;
@@ -253,10 +258,16 @@ int command_playground(int argc, char **argv) {
 		         "words: see --help");
 		return EXIT_USAGE;
 	}
+	if (etcd && (!*etcd || etcd[strspn(etcd, URL_CHARACTERS)])) {
+		complain("playground: --etcd %s: must be URLs with commas between them, such as "
+		         "http://127.0.0.1:2379",
+		         etcd);
+		return EXIT_USAGE;
+	}
 	struct place p = {.port_base = (uint16_t)port_base, .region_count = REGION_COUNT};
 	for (int i = 0; i < REGION_COUNT; i++)
 		snprintf(p.regions[i], sizeof(p.regions[i]), "%s", regions[i]);
 	if (place_claim(dir, &p) != ERR_OK || !ports_free(&p)) return EXIT_NO;
-	if (playground_files(&p) != ERR_OK || write_place(&p) != ERR_OK) return EXIT_NO;
+	if (playground_files(&p, etcd) != ERR_OK || write_place(&p) != ERR_OK) return EXIT_NO;
 	return supervise(&p);
 }

@@ -100,17 +100,32 @@ static enum err write_policy(const struct place *p, struct io *io) {
 	return e ? e : place_write(policy_path, policy);
 }
 
-static enum err write_node(const struct place *p, int region) {
+/* Prefixed with the ports, so that playgrounds may share an etcd. */
+static enum err put_coordination(struct buf *out, const struct place *p, const char *etcd) {
+	if (!etcd) return buf_append_str(out, "coordination: {file: coordination}\n");
+	enum err e = buf_printf(out,
+	                        "coordination: {etcd: {prefix: /holdfast/playground-%u/, "
+	                        "endpoints: [",
+	                        p->port_base);
+	for (struct slice rest = slice_str(etcd); !e && rest.len;) {
+		struct slice url = slice_cut(&rest, ',');
+		e = buf_printf(out, "\"" SLICE_FMT "\"%s", SLICE_ARG(url), rest.len ? ", " : "");
+	}
+	return e ? e : buf_append_str(out, "]}}\n");
+}
+
+static enum err write_node(const struct place *p, int region, const char *etcd) {
 	char path[1024];
 	struct buf text;
 	buf_init(&text, 1 << 16);
 	place_path(p, path, "%s.yaml", p->regions[region]);
-	enum err e = buf_printf(
-		&text,
-		"cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
-		"coordination: {file: coordination}\nsecret_file: cluster.secret\nworkers: 1\n"
-		"storage: {segment: 4MiB, min_free: 16MiB}\nregions:\n",
-		p->regions[region], p->regions[region]);
+	enum err e = buf_printf(&text,
+	                        "cluster: playground\nregion: %s\ndata: %s\npolicy: policy.yaml\n"
+	                        "secret_file: cluster.secret\nworkers: 1\n"
+	                        "storage: {segment: 4MiB, min_free: 16MiB}\n",
+	                        p->regions[region], p->regions[region]);
+	if (!e) e = put_coordination(&text, p, etcd);
+	if (!e) e = buf_append_str(&text, "regions:\n");
 	for (int i = 0; !e && i < p->region_count; i++)
 		e = buf_printf(&text,
 		               "  %s: {http: \"127.0.0.1:%d\", admin: \"127.0.0.1:%d\", "
@@ -124,13 +139,13 @@ static enum err write_node(const struct place *p, int region) {
 	return e;
 }
 
-enum err playground_files(struct place *p) {
+enum err playground_files(struct place *p, const char *etcd) {
 	struct io *io = io_uv_new();
 	if (!io) return ERR_NO_MEMORY;
 	enum err e = write_secret(p, io);
 	if (!e) e = write_policy(p, io);
 	io_free(io);
 	/* Written each time: the ports may be others than last time. */
-	for (int i = 0; !e && i < p->region_count; i++) e = write_node(p, i);
+	for (int i = 0; !e && i < p->region_count; i++) e = write_node(p, i, etcd);
 	return e;
 }

@@ -2,5 +2,6 @@
 #pragma once
 #include "app/place.h"
 
-/* Creates what is missing in p->dir: secret, keys, policy, one node file a region. */
-MUST enum err playground_files(struct place *p);
+/* Creates what is missing in p->dir: secret, keys, policy, one node file a region. etcd: URLs with
+ * commas between them; NULL: a file. */
+MUST enum err playground_files(struct place *p, const char *etcd);

@@ -1,5 +1,5 @@
 /* `holdfast quarantine`: what an old home had that no survivor had. */
-#include "app/target.h"
+#include "app/view.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -12,20 +12,9 @@ static const char help[] =
 	"      --json                machine-readable list\n\n"
 	"example: holdfast quarantine export us-east global-1 e3-s120-s124 > lost.jsonl\n";
 
-static json_t *fetch(struct target *t, int i, const char *path) {
-	struct client_request r = {.method = "GET", .target = path, .first = i, .only_first = true};
-	struct client_answer a;
-	struct fault fault;
-	json_t *root = NULL;
-	if (client_send(t->client, &r, &a, &fault) == ERR_OK && a.status == 200)
-		root = json_loadb((const char *)buf_slice(&a.body).ptr, a.body.len, 0, NULL);
-	client_answer_done(&a);
-	return root;
-}
-
 /* All items of one region, each with region and cell added. */
 static void collect(struct target *t, int i, json_t *all, int *unreachable) {
-	json_t *status = fetch(t, i, "/admin/v1/status"), *cell, *item;
+	json_t *status = view_fetch(t, i, "/admin/v1/status"), *cell, *item;
 	size_t j, k;
 	if (!status) {
 		complain("quarantine: region %s does not answer: its items are not listed",
@@ -38,7 +27,7 @@ static void collect(struct target *t, int i, json_t *all, int *unreachable) {
 		if (!json_object_get(cell, "role")) continue; /* no copy there */
 		snprintf(path, sizeof(path), "/admin/v1/quarantine/%s",
 		         json_string_value(json_object_get(cell, "name")));
-		json_t *list = fetch(t, i, path);
+		json_t *list = view_fetch(t, i, path);
 		if (!list) {
 			complain("quarantine: region %s: the items of cell %s cannot be read: see "
 			         "its log",

@@ -1,4 +1,4 @@
-/* Little-endian encoding, hex and base64url. What is decoded here comes from
+/* Little-endian encoding, hex and base64. What is decoded here comes from
  * disks and peers: every read is checked, every spelling but one is refused. */
 #include "base/bytes.h"
 
@@ -88,39 +88,40 @@ enum err hex_decode(struct slice in, uint8_t *out, size_t out_len) {
 	return ERR_OK;
 }
 
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64url_digits[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-size_t base64url_encode(struct slice in, char *out) {
+static size_t encode_digits(struct slice in, const char *digits, char *out) {
 	size_t len = 0;
 	uint32_t bits = 0;
 	int held = 0; /* bits not yet written */
 	for (size_t i = 0; i < in.len; i++) {
 		bits = bits << 8 | in.ptr[i];
-		for (held += 8; held >= 6; held -= 6)
-			out[len++] = base64url_digits[bits >> (held - 6) & 63];
+		for (held += 8; held >= 6; held -= 6) out[len++] = digits[bits >> (held - 6) & 63];
 	}
-	if (held) out[len++] = base64url_digits[bits << (6 - held) & 63];
-	out[len] = '\0';
+	if (held) out[len++] = digits[bits << (6 - held) & 63];
 	return len;
 }
 
-static int base64url_value(uint8_t c) {
+static int digit_value(uint8_t c, const char *digits) {
 	if (c >= 'A' && c <= 'Z') return c - 'A';
 	if (c >= 'a' && c <= 'z') return c - 'a' + 26;
 	if (c >= '0' && c <= '9') return c - '0' + 52;
-	if (c == '-') return 62;
-	return c == '_' ? 63 : -1;
+	if (c == (uint8_t)digits[62]) return 62;
+	return c == (uint8_t)digits[63] ? 63 : -1;
 }
 
-enum err base64url_decode(struct slice in, uint8_t *out, size_t out_cap, size_t *out_len) {
+static enum err decode_digits(struct slice in, const char *digits, uint8_t *out, size_t out_cap,
+                              size_t *out_len) {
 	if (in.len % 4 == 1) return ERR_INVALID;
 	if (in.len / 4 * 3 + in.len % 4 * 3 / 4 > out_cap) return ERR_TOO_LARGE;
 	size_t len = 0;
 	uint32_t bits = 0;
 	int held = 0;
 	for (size_t i = 0; i < in.len; i++) {
-		int value = base64url_value(in.ptr[i]);
+		int value = digit_value(in.ptr[i], digits);
 		if (value < 0) return ERR_INVALID;
 		bits = bits << 6 | (uint32_t)value;
 		held += 6;
@@ -133,4 +134,27 @@ enum err base64url_decode(struct slice in, uint8_t *out, size_t out_cap, size_t 
 	ASSERT(len <= out_cap);
 	*out_len = len;
 	return ERR_OK;
+}
+
+size_t base64url_encode(struct slice in, char *out) {
+	size_t len = encode_digits(in, base64url_digits, out);
+	out[len] = '\0';
+	return len;
+}
+
+enum err base64url_decode(struct slice in, uint8_t *out, size_t out_cap, size_t *out_len) {
+	return decode_digits(in, base64url_digits, out, out_cap, out_len);
+}
+
+size_t base64_encode(struct slice in, char *out) {
+	size_t len = encode_digits(in, base64_digits, out);
+	while (len % 4) out[len++] = '=';
+	out[len] = '\0';
+	return len;
+}
+
+enum err base64_decode(struct slice in, uint8_t *out, size_t out_cap, size_t *out_len) {
+	if (in.len % 4) return ERR_INVALID;
+	for (int i = 0; i < 2 && in.len && in.ptr[in.len - 1] == '='; i++) in.len--;
+	return decode_digits(in, base64_digits, out, out_cap, out_len);
 }

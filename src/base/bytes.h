@@ -48,3 +48,6 @@ MUST enum err hex_decode(struct slice in, uint8_t *out, size_t out_len); /* in.l
  * Decoding: ERR_TOO_LARGE over out_cap, ERR_INVALID for any but the canonical text. */
 size_t base64url_encode(struct slice in, char *out);
 MUST enum err base64url_decode(struct slice in, uint8_t *out, size_t out_cap, size_t *out_len);
+/* Base64 with padding (RFC 4648 section 4), likewise; out of size (len+2)/3*4+1. */
+size_t base64_encode(struct slice in, char *out);
+MUST enum err base64_decode(struct slice in, uint8_t *out, size_t out_cap, size_t *out_len);

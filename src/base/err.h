@@ -41,6 +41,7 @@
 	X(UNAVAILABLE,     503, "unavailable",          "it cannot be served now")            \
 	X(NOT_HOME,        503, "not-home",             "this region is not the home of the data") \
 	X(FENCED,          503, "fenced",               "the cell fenced itself")             \
+	X(LAGGING,         503, "lagging",              "the copies are too far behind")      \
 	X(OVERLOADED,      503, "overloaded",           "a queue is full")                    \
 	X(CLOSED,          503, "closed",               "the connection or handle is closed") \
 	X(OUTCOME_UNKNOWN, 504, "outcome-unknown",      "the write may or may not have happened") \

@@ -107,6 +107,7 @@ static bool is_from_above(enum frame_type type) {
 	case FRAME_ASK:
 	case FRAME_ACK:
 	case FRAME_SEALED:
+	case FRAME_VOUCHED:
 	case FRAME_SNAPSHOT_ACK:
 	case FRAME_REFUSED: return false;
 	default: return true;
@@ -122,7 +123,9 @@ static void on_refused(struct cell *c, int replica, const struct frame *f) {
 }
 
 static void on_frame(struct cell *c, int replica, const struct frame *f) {
-	ASSERT(replica >= 0 && replica < c->n);
+	ASSERT(replica >= 0 && replica < failsafe_voters(c));
+	if (replica == c->n && f->type != FRAME_VOUCHED)
+		return cell_refuse(c, replica, "a witness has nothing to say but what it promises");
 	if (replica == c->self) return;
 	/* One frame must not use up the epochs. */
 	if (f->epoch > c->heard + EPOCH_LEAP_MAX)
@@ -140,6 +143,8 @@ static void on_frame(struct cell *c, int replica, const struct frame *f) {
 	case FRAME_SNAPSHOT_ACK: export_taken(c, replica, f); break;
 	case FRAME_SEAL: seal_asked(c, replica, f); break;
 	case FRAME_SEALED: seal_answered(c, replica, f); break;
+	case FRAME_VOUCH: failsafe_asked(c, replica, f); break;
+	case FRAME_VOUCHED: failsafe_answered(c, replica, f); break;
 	case FRAME_REFUSED: on_refused(c, replica, f); break;
 	case FRAME_HELLO: cell_refuse(c, replica, "it greets twice"); break;
 	default: follow_frame(c, replica, f); break;
@@ -159,6 +164,7 @@ static void on_store(struct cell *c, enum cell_store_op op, enum err err) {
 
 static void on_link(struct cell *c, int replica, bool up) {
 	c->links[replica] = up;
+	if (replica == c->n) return;
 	serve_stop(c, replica);
 	if (replica == c->follow.leader) {
 		c->follow.unanswered = 0;
@@ -193,6 +199,11 @@ static void dispatch(struct cell *c, const struct cell_event *e) {
 		if (e->seq > c->apply_wanted) c->apply_wanted = e->seq;
 		break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
+	case CELL_EV_MOVE: move_asked(c, e); break;
+	case CELL_EV_ACCEPT:
+		c->loss.accepted_epoch = e->seq;
+		c->loss.accepted_until_ns = e->valid_until_ns;
+		break;
 	}
 }
 
@@ -205,6 +216,7 @@ static void dispatch_fenced(struct cell *c, const struct cell_event *e) {
 	case CELL_EV_LEASE: place_lease(c, e->generation, e->valid_until_ns); break;
 	case CELL_EV_PLACEMENT: place_event(c, e->placement, e->revision); break;
 	case CELL_EV_PLACED: place_done(c, e->err, e->revision); break;
+	case CELL_EV_MOVE: move_asked(c, e); break;
 	default: break;
 	}
 }
@@ -223,12 +235,14 @@ static void settle(struct cell *c) {
 	commit_advance(c);
 	copies_check(c);
 	commit_advance(c);
+	failsafe_go_on(c);
 	serve_more(c);
 	commit_heartbeats(c);
 	follow_go_on(c);
 	cell_apply_more(c);
 	cell_answer_committed(c);
 	cell_answer_overdue(c);
+	move_go_on(c);
 }
 
 void cell_step(struct cell *c, const struct cell_event *event, uint64_t now_ns,
@@ -237,6 +251,7 @@ void cell_step(struct cell *c, const struct cell_event *event, uint64_t now_ns,
 	c->again = false;
 	if (now_ns > c->now) c->now = now_ns;
 	if (event->wall_ms) c->wall_ms = event->wall_ms;
+	failsafe_begin(c);
 	batch_reap(c);
 	if (c->role == CELL_FENCED)
 		dispatch_fenced(c, event);
@@ -275,18 +290,27 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		.quarantined = c->quarantined,
 		.refused_frames = c->refused_frames,
 		.lost_estimate = c->lost_estimate,
+		.moving_to = c->move.stage ? c->move.to : -1,
+		.draining = move_drains(c),
+		.possible_loss = loss_possible(c),
+		.exposed_ms = (uint32_t)(loss_exposed_ns(c) / MS(1)),
 	};
+	/* Who drains serves no strong reads: another may be active before it has heard how the
+	 * hand-over ended. */
 	bool serving = c->role == CELL_HOME && c->generation == c->acting_generation &&
-	               now_ns < c->lease_until_ns;
+	               now_ns < cell_lease_end(c) && !move_drains(c);
 	if (serving) {
-		out->lease_until_ns = c->lease_until_ns;
+		out->lease_until_ns = cell_lease_end(c);
+		out->failsafe = now_ns >= c->lease_until_ns;
 		out->fresh_at_ns = now_ns;
 	}
 	out->degraded = c->config.sync && out->copies && out->copies < c->config.copies;
 	for (int r = 0; r < c->n; r++) {
 		const struct copy *k = &c->copy[r];
+		out->strikes[r] = damp_holds_down(c, r) ? c->placement.strikes[r] : 0;
 		out->copy_connected[r] = r == c->self || k->state == COPY_STREAMING;
 		out->copy_seq[r] = r == c->self ? c->last.seq : k->durable_seq;
+		out->caught_up_ms[r] = cell_leading(c) ? commit_caught_up_ms(c, r) : 0;
 		out->lag_ms[r] = cell_leading(c) ? commit_lag_ms(c, r) : c->follow.lag_ms[r];
 	}
 	snprintf(out->held_reason, sizeof out->held_reason, "%s", c->held_reason);
@@ -301,6 +325,7 @@ enum err history_check(const struct epoch_start *epochs, int count, const struct
                        uint64_t epoch, uint64_t seq) {
 	if (epoch > last->epoch) return ERR_TIMEOUT;
 	if (epoch == last->epoch && seq > last->seq) return ERR_TIMEOUT;
+	if (MUTANT(TOKEN)) return ERR_OK;
 	for (int i = count - 1; i >= 0; i--) {
 		if (epochs[i].epoch > epoch) continue;
 		uint64_t end = i + 1 < count ? epochs[i + 1].seq : UINT64_MAX;

@@ -15,6 +15,14 @@
  *  - a home that restarts takes a new epoch the same way.
  *  - a copy asks its home with its last position; where histories differ it goes back to the
  *    last common record, quarantines what it has beyond, truncates, and follows.
+ *  - coordination is silent: the home goes on while every copy promises to follow no other
+ *    (failsafe.h); otherwise it stops when its lease is over. A conflict there ends it at once.
+ *  - planned move: the home admits no more writes, waits until the target has durably all that it
+ *    wrote (the marker), and names it by CAS (e, me) → (e+1, target, promoting, marker): who is
+ *    named so and has the marker begins its epoch at once, with no lease to wait for and nobody
+ *    to seal. Before that CAS the home may take it back, after a CAS that proves it still holds.
+ *  - limits of loss: an async cell is not taken over by itself where more might be lost than
+ *    max_loss or max_lag allow: HELD, until the old home is back or an operator accepts it.
  *  - degrade: k lives in coordination. `availability` lowers it (recorded, then used) when
  *    copies are gone; it is raised again (enforced, then recorded) when they have caught up.
  *    While lowered, the seal rule by itself forbids automatic promotion of another copy.
@@ -24,6 +32,7 @@
 #include "base/slice.h"
 #include "cell/frame.h"
 #include "cell/placement.h"
+#include "coord/lease.h"
 #include "store/store.h"
 
 enum { CELL_REPLICAS_MAX = 8, CELL_ACTIONS_MAX = 256 };
@@ -64,7 +73,7 @@ struct proposal {
 
 	/* out, valid in done */
 	enum err err;        /* ERR_OK; ERR_PRECONDITION, ERR_INVALID, ERR_IDEMPOTENCY: nothing happened;
-	                      * ERR_NOT_HOME, ERR_OVERLOADED, ERR_NO_SPACE, ERR_DEADLINE, ERR_FENCED: nothing
+	                      * ERR_NOT_HOME, ERR_LAGGING, ERR_OVERLOADED, ERR_NO_SPACE, ERR_DEADLINE, ERR_FENCED: nothing
 	                      * happened, may be tried again; ERR_OUTCOME_UNKNOWN: may or may not happen */
 	uint64_t epoch, seq; /* the record; of a replay: the first one's */
 	int failed_condition; /* index, for ERR_PRECONDITION; -1: an add */
@@ -82,9 +91,17 @@ struct cell_config {
 	bool sync;
 	int copies;                  /* k wanted (sync), home included */
 	bool availability;           /* on_partition */
+	/* async: more than so many records, or what was written over so long, may not get lost by an
+	 * automatic failover; 0: no limit */
+	uint64_t max_loss, max_lag_ns;
+	bool throttle;               /* async: rather no write than to exceed max_lag_ns: ERR_LAGGING */
+	uint64_t failover_after_ns;  /* a home is gone for so long before another takes over; 0: at once */
 	uint64_t heartbeat_ns;       /* 20 ms */
 	uint64_t seal_wait_ns;       /* async: wait for reachable copies, 200 ms */
 	uint64_t rank_delay_ns;      /* successor number i waits i times this, 150 ms */
+	struct lease_terms failsafe; /* of promises while coordination is silent; length 0: the home stops
+	                              * with its lease (coordination that a machine's processes share) */
+	bool witness;                /* is asked for those promises too, as replica replica_count */
 	uint64_t degrade_after_ns;   /* availability: no ack from a needed copy for so long, 1 s */
 	size_t window_bytes;         /* unacknowledged stream per copy, 4 MiB */
 	uint64_t apply_pause_ns;     /* between two steps of the view that nobody waits for, 50 ms */
@@ -116,6 +133,10 @@ enum cell_event_type {
 	CELL_EV_PLACEMENT,   /* the cell's entry in coordination, with revision (0: none yet) */
 	CELL_EV_WANTED,      /* somebody waits for the view to have seq */
 	CELL_EV_PLACED,      /* answer to CELL_DO_PLACE: err, revision */
+	CELL_EV_MOVE,        /* hand the cell over to replica: answered by one CELL_DO_MOVED; wait_ms: for
+	                      * it to be close behind, and so for caught_up_ms */
+	CELL_EV_ACCEPT,      /* an operator accepts what is lost with the home of epoch `seq`, until
+	                      * valid_until_ns */
 };
 enum cell_store_op { CELL_APPEND, CELL_APPLY, CELL_PROMISE, CELL_QUARANTINE, CELL_TRUNCATE, CELL_IMPORT };
 struct cell_event {
@@ -134,6 +155,7 @@ struct cell_event {
 	uint64_t valid_until_ns;
 	const struct placement *placement;
 	uint64_t revision;
+	uint32_t wait_ms, caught_up_ms;
 };
 
 /* --- actions -------------------------------------------------------------------------- */
@@ -155,6 +177,9 @@ enum cell_action_type {
 	CELL_DO_REPLY,      /* proposal has its outcome */
 	CELL_DO_RELEASE,    /* seq: log below is on every copy */
 	CELL_DO_TELL,       /* text: a trace line (state moves, alarms); level in `seq` as enum log_level */
+	CELL_DO_MOVED,      /* the move ended here: err, text (why not). ERR_OK: handed over (it is the
+	                     * target's to become active), or it was home already; ERR_OUTCOME_UNKNOWN:
+	                     * coordination will tell; else this home goes on */
 	CELL_DO_REFUSE,     /* replica sent what it may not (older epoch, nonsense): close its link, count */
 };
 struct cell_action {
@@ -169,6 +194,7 @@ struct cell_action {
 	struct frame frame;
 	struct placement placement;
 	struct proposal *proposal;
+	enum err err;
 	char text[160];
 };
 struct cell_actions {
@@ -194,18 +220,27 @@ struct cell_status {
 	int home;                /* replica index, -1: not known */
 	uint64_t epoch, revision;
 	int copies;              /* k in force */
+	int moving_to;           /* replica it is being handed over to; -1: none */
+	bool draining;           /* and so admits nothing until that has ended */
 	bool degraded;
 	struct position last, applied;
 	uint64_t committed;      /* seq */
 	uint64_t lease_until_ns; /* 0 when not home: a home serves strong reads while now < this */
+	bool failsafe;           /* a home: by its copies' promises, for coordination is silent */
 	bool copy_connected[CELL_REPLICAS_MAX]; /* home's view of its copies */
 	uint64_t copy_seq[CELL_REPLICAS_MAX];   /* durable there */
+	uint64_t caught_up_ms[CELL_REPLICAS_MAX]; /* at home: so long it has been close behind; 0: it is not */
 	uint32_t lag_ms[CELL_REPLICAS_MAX];     /* as the home measures it; copies learn it by heartbeat */
 	uint64_t fresh_at_ns;    /* a copy: its view has everything that was committed at home when the
 	                          * heartbeat received at this time was sent; home: now */
 	uint64_t quarantined;    /* records quarantined since start */
-	uint64_t refused_frames, lost_estimate;
-	char held_reason[120];
+	uint64_t refused_frames;
+	uint64_t lost_estimate;  /* records of the last home that are not here: at most so many */
+	uint64_t possible_loss;  /* async copy: as many would be, were the home gone by now; UINT64_MAX: not
+	                          * known */
+	uint32_t exposed_ms;     /* async home: the oldest write that no copy has is at most so old */
+	uint8_t strikes[CELL_REPLICAS_MAX]; /* see placement.h; of those that are held down */
+	char held_reason[256];
 };
 struct cell *cell_new(const struct cell_config *config, const struct store_info *info); /* NULL: no memory */
 void cell_free(struct cell *c);

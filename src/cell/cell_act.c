@@ -43,7 +43,7 @@ static const struct {
 	unsigned next; /* what it may become */
 } roles[] = {
 	[CELL_WAITING] = {"waiting", BIT(FOLLOWER) | BIT(FENCED)},
-	[CELL_FOLLOWER] = {"follower", BIT(CLAIMING) | BIT(HELD) | BIT(FENCED)},
+	[CELL_FOLLOWER] = {"follower", BIT(CLAIMING) | BIT(SEALING) | BIT(HELD) | BIT(FENCED)},
 	[CELL_CLAIMING] = {"claiming", BIT(SEALING) | BIT(FOLLOWER) | BIT(FENCED)},
 	[CELL_SEALING] = {"sealing",
                           BIT(FETCHING) | BIT(STARTING) | BIT(HELD) | BIT(FOLLOWER) | BIT(FENCED)},
@@ -57,7 +57,7 @@ static const struct {
 
 void cell_move(struct cell *c, enum cell_role role, const char *format, ...) {
 	ASSERT(roles[c->role].next & 1u << role);
-	char why[100];
+	char why[sizeof c->held_reason];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(why, sizeof why, format, args);
@@ -76,7 +76,10 @@ void cell_move(struct cell *c, enum cell_role role, const char *format, ...) {
 static void acting_end(struct cell *c) {
 	cell_answer_all(c, 0, ERR_OUTCOME_UNKNOWN);
 	overlay_clear(c);
-	c->claimed = c->fresh = false;
+	c->claimed = c->fresh = c->handed = false;
+	/* Once the target may be named, coordination has the word. */
+	move_end(c, c->move.handed ? ERR_OUTCOME_UNKNOWN : ERR_NOT_HOME,
+	         "this region stopped being the home");
 	c->start_seq = c->raise_seq = c->apply_floor = 0;
 	serve_stop_all(c);
 	follow_reset(c, 0);

@@ -48,6 +48,14 @@ uint32_t commit_lag_ms(const struct cell *c, int replica) {
 	return waiting > k->lag_ms ? (uint32_t)waiting : k->lag_ms;
 }
 
+/* Since it had everything there was, as long as it has not fallen behind by more than is worth a
+ * mention. */
+uint64_t commit_caught_up_ms(const struct cell *c, int replica) {
+	const struct copy *k = &c->copy[replica];
+	bool near = k->state == COPY_STREAMING && k->caught_up_ns;
+	return near ? (c->now - k->caught_up_ns) / MS(1) + 1 : 0;
+}
+
 /* --- commit ------------------------------------------------------------------------------------ */
 
 /* The seq that k copies have durable, this one included. */
@@ -75,7 +83,9 @@ void commit_advance(struct cell *c) {
 		struct copy *k = &c->copy[r];
 		if (k->state != COPY_STREAMING || k->durable_seq >= c->last.seq) continue;
 		if (!k->mark_seq) lag_measure(c, k);
+		if (commit_lag_ms(c, r) > FAR_BEHIND_MS) k->caught_up_ns = 0;
 	}
+	loss_expose(c);
 	uint64_t seq = commit_quorum(c);
 	if (seq < c->start_seq && !MUTANT(BARRIER)) return;
 	if (seq > c->committed) c->committed = seq;

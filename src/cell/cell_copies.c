@@ -95,7 +95,7 @@ static void raise_check(struct cell *c) {
 }
 
 void copies_check(struct cell *c) {
-	if (!cell_leading(c) || !c->start_seq || !c->config.sync) return;
+	if (!cell_leading(c) || !c->start_seq || !c->config.sync || move_drains(c)) return;
 	if (c->config.availability && c->copies > 1) degrade_check(c);
 	if (c->role != CELL_HOME) return;
 	if (c->copies < wanted(c) || c->raise_seq) raise_check(c);

@@ -89,15 +89,21 @@ static void matched(struct cell *c, const struct frame *frame) {
 
 /* --- streaming --------------------------------------------------------------------------------------------- */
 
+/* What is durable here: received is not enough. */
+static const struct position *to_acknowledge(const struct cell *c) {
+	return MUTANT(FSYNC) ? &c->tail : &c->last;
+}
+
 static void ack(struct cell *c) {
 	struct follow *f = &c->follow;
-	f->acked_seq = c->last.seq;
+	const struct position *at = to_acknowledge(c);
+	f->acked_seq = at->seq;
 	f->acked_ns = c->now;
 	cell_send(c, f->leader,
 	          &(struct frame){.type = FRAME_ACK,
 	                          .epoch = f->epoch,
-	                          .seq = c->last.seq,
-	                          .at = c->last,
+	                          .seq = at->seq,
+	                          .at = *at,
 	                          .stamp = c->now});
 }
 
@@ -118,13 +124,19 @@ static enum err records_check(const struct cell *c, const struct frame *frame,
 	return ERR_OK;
 }
 
+static void heard(struct cell *c) {
+	uint64_t before = c->follow.home_committed;
+	c->follow.home_committed = c->follow.leader_committed;
+	loss_heard(c, before);
+}
+
 static void records(struct cell *c, const struct frame *frame) {
 	struct follow *f = &c->follow;
 	if (f->state != FOLLOW_STREAMING) return; /* of a stream that was given up */
 	f->deadline_ns = c->now + silence_ns(c);
 	if (f->pull) c->fetch_until_ns = c->now + FETCH_NS;
 	if (frame->seq > f->leader_committed) f->leader_committed = frame->seq;
-	if (!f->pull) f->home_committed = f->leader_committed;
+	if (!f->pull) heard(c);
 	if (!frame->bytes.len) return;
 	struct position end;
 	if (records_check(c, frame, &end)) {
@@ -149,7 +161,7 @@ static void heartbeat(struct cell *c, const struct frame *frame) {
 	if (f->state != FOLLOW_STREAMING) return;
 	f->deadline_ns = c->now + silence_ns(c);
 	if (frame->seq > f->leader_committed) f->leader_committed = frame->seq;
-	f->home_committed = f->leader_committed;
+	heard(c);
 	memcpy(f->lag_ms, frame->lag_ms, sizeof f->lag_ms);
 	if (frame->flag && frame->stamp && frame->stamp <= c->now) {
 		bool waiting = f->fresh_wait.stamp != 0;
@@ -183,7 +195,7 @@ static void stream_go_on(struct cell *c) {
 	/* Its log is a prefix of the leader's: what is committed there is so here. */
 	uint64_t committed = f->leader_committed < c->last.seq ? f->leader_committed : c->last.seq;
 	if (committed > c->committed) c->committed = committed;
-	if (c->last.seq > f->acked_seq) ack(c);
+	if (to_acknowledge(c)->seq > f->acked_seq) ack(c);
 	freshen(c);
 	if (!f->pull && c->now >= f->deadline_ns) return follow_reset(c, 0);
 	if (!f->pull) cell_wake_at(c, f->deadline_ns);

@@ -25,11 +25,32 @@ bool place_put(struct cell *c, enum placement_state state, uint32_t copies) {
 	                      .generation = c->acting_generation,
 	                      .copies = copies};
 	snprintf(p.home, sizeof p.home, "%s", c->names[c->self]);
+	damp_inherit(c, &p, state == PLACEMENT_PROMOTING && !c->claimed);
 	if (state == PLACEMENT_ACTIVE)
 		memcpy(p.from, p.home, sizeof p.from);
 	else if (c->revision)
 		memcpy(p.from, was->state == PLACEMENT_ACTIVE ? was->home : was->from,
 		       sizeof p.from);
+	c->proposed = p;
+	c->placing = true;
+	struct cell_action *a = cell_act(c, CELL_DO_PLACE);
+	a->placement = p;
+	a->revision = c->revision;
+	return true;
+}
+
+/* To a copy that has everything; the home acts no more when this may have happened. */
+bool place_hand(struct cell *c, int replica, uint64_t epoch) {
+	if (c->placing || !cell_lease_holds(c) || c->now < c->place_retry_ns) return false;
+	struct placement p = {.epoch = epoch,
+	                      .state = PLACEMENT_PROMOTING,
+	                      .generation = c->peers[replica].generation,
+	                      .copies = c->placement.copies,
+	                      .marker_epoch = c->last.epoch,
+	                      .marker_seq = c->last.seq};
+	snprintf(p.home, sizeof p.home, "%s", c->names[replica]);
+	snprintf(p.from, sizeof p.from, "%s", c->names[c->self]);
+	damp_inherit(c, &p, false);
 	c->proposed = p;
 	c->placing = true;
 	struct cell_action *a = cell_act(c, CELL_DO_PLACE);
@@ -50,6 +71,7 @@ void place_give_up(struct cell *c) {
 	if (p.state == PLACEMENT_ACTIVE) memcpy(p.from, p.home, sizeof p.from);
 	p.state = PLACEMENT_PROMOTING;
 	p.generation = 0;
+	p.marker_epoch = p.marker_seq = 0;
 	c->proposed = p;
 	c->placing = true;
 	struct cell_action *a = cell_act(c, CELL_DO_PLACE);
@@ -79,6 +101,7 @@ static void settle(struct cell *c) {
 
 static void take(struct cell *c, const struct placement *p, uint64_t revision) {
 	bool moved = !c->placed || revision != c->revision;
+	damp_seen(c, p);
 	c->placed = true;
 	c->revision = revision;
 	c->placement = *p;
@@ -107,7 +130,7 @@ void place_done(struct cell *c, enum err err, uint64_t revision) {
 			take(c, &p, revision);
 		}
 		if (c->role == CELL_CLAIMING) settle(c);
-		return;
+		return move_placed(c, ERR_OK);
 	}
 	/* Only a conflict is a decision; anything else says nothing (failover.md 2.10): the entry
 	 * will tell, or the next put. */
@@ -117,6 +140,8 @@ void place_done(struct cell *c, enum err err, uint64_t revision) {
 		cell_resign(c, "coordination: another change came first");
 	else if (c->role == CELL_CLAIMING)
 		cell_resign(c, "coordination did not answer the claim");
+	else
+		move_placed(c, err);
 }
 
 /* --- lease ------------------------------------------------------------------------------------------ */

@@ -1,12 +1,14 @@
 /* How a copy becomes home: claim the next epoch, seal, fetch what the best copy has more,
  * begin the epoch with a record, be active when that is applied. Every step may be taken up
  * by another after a crash (failover.md 2.3). */
+#include <stdio.h>
+
 #include "cell/cell_state.h"
 
 /* --- when ------------------------------------------------------------------------------------------------ */
 
 /* The home's life that the placement names can never act again. */
-static bool home_is_over(const struct cell *c) {
+bool promote_home_is_over(const struct cell *c) {
 	const struct placement *p = &c->placement;
 	if (!c->revision || p->generation == 0) return true;
 	if (c->home < 0) return false;
@@ -18,12 +20,14 @@ static bool home_is_over(const struct cell *c) {
 }
 
 /* How many will try before this one. An old home that is back goes first: in an async cell
- * it alone has everything. */
+ * it alone has everything. Who died lately goes behind those who did not. */
 static int rank(const struct cell *c) {
 	int before = 0;
 	if (c->home == c->self) return 0;
 	for (int r = 0; r < c->n; r++) {
 		bool first = r < c->self || r == c->home;
+		bool down = damp_holds_down(c, r), self_down = damp_holds_down(c, c->self);
+		if (down != self_down && r != c->home) first = self_down;
 		bool may_be_up = !c->peers[r].known || c->peers[r].up;
 		before += r != c->self && first && may_be_up;
 	}
@@ -32,6 +36,7 @@ static int rank(const struct cell *c) {
 
 static uint64_t claim_delay_ns(const struct cell *c) {
 	uint64_t delay = c->config.rank_delay_ns * (uint64_t)rank(c);
+	if (c->home != c->self) delay += c->config.failover_after_ns;
 	if (!c->revision) delay += c->config.rank_delay_ns * FIRST_CLAIM * (uint64_t)c->self;
 	return delay;
 }
@@ -60,24 +65,64 @@ static bool hinted(struct cell *c) {
 }
 
 static void hold(struct cell *c, const char *why) {
-	if (c->role != CELL_HELD) cell_move(c, CELL_HELD, "%s", why);
+	if (c->role == CELL_HELD && strcmp(c->held_reason, why) == 0) return;
+	if (c->role == CELL_HELD) cell_move(c, CELL_FOLLOWER, "looks again");
+	cell_move(c, CELL_HELD, "%s", why);
+}
+
+static void hold_loss(struct cell *c, const char *why) {
+	char whole[sizeof c->held_reason];
+	snprintf(whole, sizeof whole, "%s: bring %s back, or: holdfast cell failover", why,
+	         c->placement.state == PLACEMENT_ACTIVE ? c->placement.home : c->placement.from);
+	hold(c, whole);
+}
+
+uint64_t promote_next_epoch(const struct cell *c) {
+	uint64_t highest = c->placement.epoch > c->promised ? c->placement.epoch : c->promised;
+	return (c->heard > highest ? c->heard : highest) + 1;
 }
 
 static void claim(struct cell *c) {
-	uint64_t highest = c->placement.epoch > c->promised ? c->placement.epoch : c->promised;
-	if (c->heard > highest) highest = c->heard;
-	c->epoch = highest + 1;
+	c->epoch = promote_next_epoch(c);
 	c->acting_generation = c->generation;
 	if (!place_put(c, PLACEMENT_PROMOTING, c->revision ? c->placement.copies : 0)) return;
+	loss_claim(c);
 	serve_stop_all(c);
 	follow_reset(c, 0);
 	cell_move(c, CELL_CLAIMING, "epoch %llu", (unsigned long long)c->epoch);
 }
 
+/* The last home named this life of us, and stopped where our history has come to. Anything else,
+ * a claim of our own that came out late among it, is gone through from the beginning. */
+static bool is_handed_over(const struct cell *c) {
+	const struct placement *p = &c->placement;
+	bool named = c->revision && p->marker_seq && p->state == PLACEMENT_PROMOTING &&
+	             c->home == c->self && p->generation == c->generation;
+	bool has = cell_history_check(c, p->marker_epoch, p->marker_seq) == ERR_OK;
+	return named && p->epoch >= c->promised && (has || MUTANT(MARKER));
+}
+
+static void take_over(struct cell *c) {
+	if (!cell_lease_holds(c)) return;
+	follow_choose(c); /* nobody: the stream of who was home has ended */
+	if (!follow_quiet(c)) return;
+	c->epoch = c->placement.epoch;
+	c->acting_generation = c->generation;
+	c->claimed = c->handed = true;
+	c->fresh = false;
+	c->lost_estimate = 0;
+	c->start_seq = 0;
+	serve_stop_all(c);
+	follow_reset(c, 0);
+	cell_move(c, CELL_SEALING, "handed over at epoch %llu", (unsigned long long)c->epoch);
+	seal_begin(c);
+}
+
 void promote_consider(struct cell *c) {
 	bool waits = c->role == CELL_FOLLOWER || (c->role == CELL_HELD && !c->claimed);
 	if (!waits || !c->placed || c->placing) return;
-	bool over = home_is_over(c);
+	if (is_handed_over(c)) return take_over(c);
+	bool over = promote_home_is_over(c);
 	if ((!over && !is_stuck(c)) || hinted(c)) {
 		c->over_ns = 0;
 		if (c->role == CELL_HELD) cell_move(c, CELL_FOLLOWER, "there is a home");
@@ -88,9 +133,12 @@ void promote_consider(struct cell *c) {
 	if (c->claim_after_ns > when) when = c->claim_after_ns;
 	if (!cell_lease_holds(c)) return;
 	if (c->now < when) return cell_wake_at(c, when);
+	if (failsafe_forbids(c, c->placement.epoch + 1)) return;
 	if (!seal_has_log(c, &c->last)) return hold(c, "this copy is empty: it cannot be home");
 	if (!seal_reachable(c))
 		return hold(c, "too few copies can be reached to be sure of the last write");
+	char why[160];
+	if (!loss_allowed(c, why)) return hold_loss(c, why);
 	if (!follow_quiet(c)) return;
 	claim(c);
 }
@@ -131,11 +179,7 @@ static void starting(struct cell *c) {
 	follow_reset(c, 0);
 	cell_move(c, CELL_STARTING, "log ends at seq %llu", (unsigned long long)c->last.seq);
 	copies_begin(c);
-	uint64_t seen = c->follow.home_committed;
-	c->lost_estimate = !c->config.sync && seen > c->last.seq ? seen - c->last.seq : 0;
-	if (c->lost_estimate)
-		cell_tell(c, LOG_WARN, "about %llu records of the last home are missing here",
-		          (unsigned long long)c->lost_estimate);
+	loss_recovered(c);
 	start_append(c);
 }
 

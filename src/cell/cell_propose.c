@@ -54,9 +54,10 @@ static enum err look(struct cell *c, struct slice key, struct sight *out) {
 
 static enum err admit(const struct cell *c, const struct proposal *p) {
 	if (c->role == CELL_FENCED) return ERR_FENCED;
-	if (!cell_serving(c)) return ERR_NOT_HOME;
+	if (!cell_serving(c) || move_drains(c)) return ERR_NOT_HOME;
 	if (p->deadline_ns && c->now >= p->deadline_ns) return ERR_DEADLINE;
 	if (c->doomed || c->view_full) return ERR_NO_SPACE;
+	if (c->config.throttle && loss_exposed_ns(c) > c->config.max_lag_ns) return ERR_LAGGING;
 	size_t gathered = c->gathering ? c->gathering->bytes.len : 0;
 	if (c->inflight_bytes + gathered >= c->config.inflight_bytes) return ERR_OVERLOADED;
 	int extra = p->idem_key.len ? 1 : 0;

@@ -13,7 +13,7 @@ int seal_need(const struct cell *c) {
 }
 
 /* The last active home, by what the placement says before or after a claim; -1: none. */
-static int last_home(const struct cell *c) {
+int seal_last_home(const struct cell *c) {
 	if (!c->revision) return -1;
 	bool active = c->placement.state == PLACEMENT_ACTIVE;
 	return cell_replica_of(c, active ? c->placement.home : c->placement.from);
@@ -25,7 +25,7 @@ bool seal_has_log(const struct cell *c, const struct position *at) {
 }
 
 bool seal_reachable(const struct cell *c) {
-	int count = 1, from = last_home(c);
+	int count = 1, from = seal_last_home(c);
 	if (from == c->self) return true;
 	for (int r = 0; r < c->n; r++) {
 		if (r == c->self || !c->links[r]) continue;
@@ -58,7 +58,8 @@ void seal_begin(struct cell *c) {
 
 static bool enough(const struct cell *c) {
 	if (!c->sealed[c->self]) return false;
-	int from = last_home(c), count = 0;
+	if (c->handed) return true;
+	int from = seal_last_home(c), count = 0;
 	bool all = true;
 	for (int r = 0; r < c->n; r++) {
 		bool witness = c->sealed[r] && seal_has_log(c, &c->sealed_at[r]);
@@ -86,7 +87,7 @@ void seal_go_on(struct cell *c) {
 		if (c->promised >= c->epoch && follow_quiet(c)) {
 			c->sealed[c->self] = true;
 			c->sealed_at[c->self] = c->last;
-		} else if (c->promised < c->epoch) {
+		} else if (c->promised < c->epoch && !failsafe_forbids(c, c->epoch)) {
 			promise(c, c->epoch);
 		}
 	}
@@ -129,6 +130,7 @@ void seal_asked(struct cell *c, int replica, const struct frame *f) {
 		cell_send(c, replica, &(struct frame){.type = FRAME_REFUSED, .epoch = known});
 		return;
 	}
+	if (failsafe_forbids(c, f->epoch)) return; /* it asks again */
 	cell_resign(c, "sealed by a candidate of a higher epoch");
 	c->hint = replica;
 	c->hint_epoch = f->epoch;

@@ -170,10 +170,9 @@ void serve_log(struct cell *c, int replica, enum err err, struct slice bytes) {
 	if (k->state == COPY_CHECKING) return checked(c, replica, err, bytes);
 	if (k->state != COPY_STREAMING) return;
 	if (err == ERR_NOT_FOUND) {
-		/* Pruned from under it. */
-		k->state = COPY_ASKED;
-		k->snapshot_wanted = true;
-		return;
+		/* Pruned from under it. It does not wait for a snapshot, and must not be kept
+		 * waiting for records: it asks when it hears nothing more. */
+		return serve_stop(c, replica);
 	}
 	struct record r;
 	uint64_t last_seq = 0;

@@ -7,8 +7,12 @@
  *   cell_serve.c      one copy's stream as its source sees it: ask, match, records
  *   cell_commit.c     acknowledgements, commit, heartbeats, lag, release
  *   cell_copies.c     k in force: degrade, raise
+ *   cell_loss.c       what a failover might lose, and whether that is allowed
+ *   cell_damp.c       who died lately goes last
  *   cell_promote.c    when and how a copy becomes home
  *   cell_seal.c       promises: asked for, given, counted
+ *   cell_failsafe.c   going on while coordination is silent
+ *   cell_move.c       planned moves, at the home that hands over
  *   cell_place.c      coordination: placement, lease, peers
  *   cell_follow.c     a copy's side of the stream
  *   cell_reconcile.c  where histories differ: look, quarantine, truncate
@@ -21,6 +25,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "cell/cell.h"
+#include "cell/failsafe.h"
+#include "cell/mutant.h"
 
 enum {
 	EPOCHS_MAX = FRAME_EPOCHS_MAX,
@@ -35,6 +41,7 @@ enum {
 	CHUNK_BYTES = 256 << 10,
 	CHUNK_WINDOW = 4,
 	ACTIONS_RESERVED = 128,   /* of the list: answers leave so many to everything else */
+	FAILSAFE_ASKS = 6,        /* for promises, in the length of a lease */
 	SILENT_HEARTBEATS = 50,   /* a stream this quiet is asked for anew */
 	CAUGHT_UP_HEARTBEATS = 5, /* copies this long up to date may raise k */
 };
@@ -49,26 +56,10 @@ enum {
 #define PATIENCE_NS MS(2000)   /* a promotion that takes longer may be taken over */
 #define EXPORT_NS MS(10000)    /* a copy takes no chunk so long: its view of ours is closed */
 #define FETCH_NS MS(2000)      /* the best copy is silent so long: seal anew */
+#define MOVE_PAUSE_NS MS(2000) /* drained so long: the home takes it back */
+#define FAR_BEHIND_MS 100      /* a copy is no target of a move then: it would be waited for */
 #define EPOCH_LEAP_MAX ((uint64_t)1 << 32) /* above what was ever heard of */
 #define FIRST_CLAIM 10 /* no placement yet: replica i waits i x this x rank delay */
-
-/* Tests compile the core once more with CELL_MUTANTS to prove that the simulation notices
- * when a rule is missing. */
-enum cell_mutant {
-	MUTANT_SECOND_CHECK = 1, /* reply without looking at the lease again */
-	MUTANT_EPOCH = 2,        /* go on with the old home's stream after promising it away */
-	MUTANT_QUARANTINE = 4,   /* truncate without saving */
-	MUTANT_SEAL = 8,         /* promote on the candidate's own promise alone */
-	MUTANT_BARRIER = 16,     /* commit records of older epochs by counting copies */
-	MUTANT_WIPED = 32,       /* an empty log counts in sealing */
-	MUTANT_IDEMPOTENCY = 64, /* forget results */
-};
-#ifdef CELL_MUTANTS
-extern unsigned cell_mutants;
-#define MUTANT(name) ((cell_mutants & MUTANT_##name) != 0)
-#else
-#define MUTANT(name) false
-#endif
 
 /* --- writes on their way ------------------------------------------------------------ */
 
@@ -178,6 +169,39 @@ struct follow {
 	bool import_ended, tail_safe;
 };
 
+enum failsafe_say { FAILSAFE_QUIET, FAILSAFE_GOES_ON, FAILSAFE_STOPPED };
+enum move_stage {
+	MOVE_NONE,
+	MOVE_NEARING,  /* until the target is close behind; writes go on */
+	MOVE_DRAINING, /* until all that was admitted is final, and durable at the target */
+	MOVE_HANDING,  /* the compare-and-put is under way, or nobody knows how it ended */
+	MOVE_ABORTING, /* likewise the one that proves that this home still holds */
+};
+struct move {
+	enum move_stage stage;
+	int to;
+	bool handed;       /* the target may have been named: nothing here counts any more */
+	uint64_t until_ns; /* of the stage */
+	uint32_t caught_up_ms;
+	uint64_t epoch;    /* as handed over */
+	enum err err;      /* aborting: why */
+	char why[120];
+};
+
+/* What the home wrote lately, as a copy hears of it: the most in any of the last bins is taken for
+ * the rate, so that a guess of what was not heard is not too low. */
+enum { RATE_BINS = 8 };
+#define RATE_BIN_NS MS(250)
+struct loss {
+	uint64_t heard_ns; /* when the home last said how far it is; 0: never in this life */
+	uint64_t bin, counts[RATE_BINS];
+	uint64_t unheard;  /* of a claim: may have been written since */
+	bool complete;     /* of a claim: the last home's own log was sealed */
+	uint64_t accepted_epoch, accepted_until_ns;
+	/* As home: some record up to `seq` is on no copy; none of those is older than from_ns. */
+	uint64_t seq, from_ns, noted_ns;
+};
+
 struct peer {
 	bool known, up;
 	uint32_t generation;
@@ -193,7 +217,7 @@ struct cell {
 	bool again;
 
 	enum cell_role role;
-	char held_reason[120];
+	char held_reason[256];
 
 	/* the store */
 	struct position last, applied;
@@ -233,7 +257,7 @@ struct cell {
 	uint32_t generation;
 	uint64_t lease_until_ns;
 	struct peer peers[CELL_REPLICAS_MAX];
-	bool links[CELL_REPLICAS_MAX];
+	bool links[CELL_REPLICAS_MAX + 1]; /* the last of them: the witness */
 	/* A SEAL told of a home before coordination did. */
 	int hint;
 	uint64_t hint_epoch, hint_until_ns;
@@ -241,10 +265,16 @@ struct cell {
 	/* acting: as candidate or home, of `epoch`, in `acting_generation` */
 	uint64_t epoch, heard; /* heard: highest epoch anybody spoke of */
 	uint32_t acting_generation;
+	struct move move; /* as home */
 	bool claimed;     /* the placement says PROMOTING by us, in this life */
+	bool handed;      /* it was handed over to us: nobody need promise */
 	bool fresh;       /* nothing was ever acknowledged in this cell */
 	uint64_t over_ns; /* since when the home is over; 0: it is not */
 	uint64_t claim_after_ns;
+	struct failsafe failsafe; /* as home: who lets it go on */
+	enum failsafe_say failsafe_said;
+	struct vouch vouch; /* as copy: whom it lets go on */
+	bool vouch_started;
 	bool sealed[CELL_REPLICAS_MAX];
 	struct position sealed_at[CELL_REPLICAS_MAX];
 	uint64_t seal_began_ns, seal_again_ns;
@@ -259,6 +289,8 @@ struct cell {
 	uint8_t epoch_table[EPOCHS_MAX * 16]; /* of a SNAPSHOT_BEGIN in this step */
 
 	struct follow follow;
+	struct loss loss;
+	uint64_t strike_ns[CELL_REPLICAS_MAX]; /* when the placement's count was first seen */
 	uint64_t quarantined, refused_frames, lost_estimate;
 };
 
@@ -289,8 +321,11 @@ static inline bool cell_placement_is_mine(const struct cell *c) {
 	return c->revision && c->home == c->self &&
 	       c->placement.generation == c->acting_generation && c->placement.epoch == c->epoch;
 }
+/* When a home has to stop: the lease's end, or later by the word of all copies. */
+uint64_t cell_lease_end(const struct cell *c);
 static inline bool cell_serving(const struct cell *c) {
-	return c->role == CELL_HOME && cell_lease_holds(c) && c->generation == c->acting_generation;
+	return c->role == CELL_HOME && c->now < cell_lease_end(c) &&
+	       c->generation == c->acting_generation && !c->move.handed;
 }
 
 /* --- cell_act.c --- */
@@ -349,13 +384,39 @@ void commit_advance(struct cell *c);
 uint64_t commit_quorum(const struct cell *c); /* the seq that k copies have */
 void commit_heartbeats(struct cell *c);
 uint32_t commit_lag_ms(const struct cell *c, int replica);
+uint64_t commit_caught_up_ms(const struct cell *c, int replica);
 
 /* --- cell_copies.c --- */
 void copies_check(struct cell *c);
 void copies_begin(struct cell *c);
 void copies_placed(struct cell *c);
 
+/* --- cell_move.c --- */
+void move_asked(struct cell *c, const struct cell_event *e);
+void move_go_on(struct cell *c);
+void move_placed(struct cell *c, enum err err); /* a put ended, and this is still home */
+void move_end(struct cell *c, enum err err, const char *why); /* NONE: nothing to end */
+static inline bool move_drains(const struct cell *c) {
+	return c->move.stage >= MOVE_DRAINING;
+}
+
+/* --- cell_loss.c --- */
+void loss_heard(struct cell *c, uint64_t before); /* follow.home_committed, which was `before` */
+uint64_t loss_possible(const struct cell *c);     /* UINT64_MAX: not known */
+bool loss_allowed(const struct cell *c, char why[160]);
+void loss_claim(struct cell *c);
+void loss_recovered(struct cell *c); /* the log is what it will be: sets lost_estimate */
+void loss_expose(struct cell *c);
+uint64_t loss_exposed_ns(const struct cell *c);
+
+/* --- cell_damp.c --- */
+bool damp_holds_down(const struct cell *c, int replica);
+void damp_seen(struct cell *c, const struct placement *next); /* before it is the placement */
+void damp_inherit(const struct cell *c, struct placement *p, bool claims);
+
 /* --- cell_promote.c --- */
+bool promote_home_is_over(const struct cell *c);
+uint64_t promote_next_epoch(const struct cell *c);
 void promote_consider(struct cell *c);
 void promote_claimed(struct cell *c);
 void promote_go_on(struct cell *c);
@@ -363,6 +424,7 @@ void promote_sealed(struct cell *c);
 
 /* --- cell_seal.c --- */
 int seal_need(const struct cell *c);
+int seal_last_home(const struct cell *c);
 bool seal_reachable(const struct cell *c);
 bool seal_has_log(const struct cell *c, const struct position *at);
 void seal_begin(struct cell *c);
@@ -372,8 +434,19 @@ void seal_asked(struct cell *c, int replica, const struct frame *f);
 void seal_answered(struct cell *c, int replica, const struct frame *f);
 void seal_promised(struct cell *c, enum err err);
 
+/* --- cell_failsafe.c --- */
+static inline int failsafe_voters(const struct cell *c) {
+	return c->n + c->config.witness;
+}
+void failsafe_begin(struct cell *c);
+bool failsafe_forbids(struct cell *c, uint64_t epoch); /* sealing it, for now */
+void failsafe_asked(struct cell *c, int replica, const struct frame *f);
+void failsafe_answered(struct cell *c, int replica, const struct frame *f);
+void failsafe_go_on(struct cell *c);
+
 /* --- cell_place.c --- */
 bool place_put(struct cell *c, enum placement_state state, uint32_t copies);
+bool place_hand(struct cell *c, int replica, uint64_t epoch); /* likewise */
 void place_event(struct cell *c, const struct placement *p, uint64_t revision);
 void place_done(struct cell *c, enum err err, uint64_t revision);
 void place_lease(struct cell *c, uint32_t generation, uint64_t valid_until_ns);

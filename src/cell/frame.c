@@ -7,7 +7,7 @@
 #include "base/hash.h"
 
 enum { HAS_SEQ = 1, HAS_STAMP = 2, HAS_FLAG = 4, HAS_AT = 8, HAS_LAGS = 16, HAS_BYTES = 32 };
-#define FRAME_TYPES ((unsigned)FRAME_REFUSED + 1)
+#define FRAME_TYPES ((unsigned)FRAME_VOUCHED + 1)
 enum { FIELDS_BYTES_MAX = 8 + 8 + 1 + 32 + 4 * FRAME_REPLICAS_MAX };
 
 static const uint8_t fields_of[FRAME_TYPES] = {
@@ -26,6 +26,8 @@ static const uint8_t fields_of[FRAME_TYPES] = {
 	[FRAME_SNAPSHOT_END] = HAS_SEQ,
 	[FRAME_SNAPSHOT_ACK] = HAS_SEQ,
 	[FRAME_REFUSED] = HAS_SEQ,
+	[FRAME_VOUCH] = HAS_STAMP,
+	[FRAME_VOUCHED] = HAS_STAMP | HAS_FLAG,
 };
 
 static void fields_put(struct bytes_writer *w, const struct frame *f) {

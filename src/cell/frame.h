@@ -38,6 +38,9 @@ enum frame_type {
 	FRAME_SNAPSHOT_END,   /* `seq` chunks in all */
 	FRAME_SNAPSHOT_ACK,   /* `seq` chunks taken */
 	FRAME_REFUSED,        /* not now or not me: `epoch` is what I know; `seq` of the ask, 0: it was a SEAL */
+	FRAME_VOUCH,          /* home → copy: coordination is silent: follow no other for a lease's length?
+	                       * `stamp`: when, by the asker's clock */
+	FRAME_VOUCHED,        /* copy → home: `flag`: I promise; `stamp` and epoch as asked */
 };
 struct frame {
 	enum frame_type type;

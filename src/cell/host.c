@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "cell/host_private.h"
+#include "cell/mutant.h"
 
 static const uint64_t HEARTBEAT_NS = 20000000u;
 static const uint64_t SEAL_WAIT_NS = 200000000u;
@@ -22,7 +23,7 @@ static void on_link(void *arg, int region, bool up) {
 	struct host *h = arg;
 	for (int i = 0; i < h->cell_count; i++) {
 		struct host_cell *c = &h->cells[i];
-		int replica = host_replica(c, region);
+		int replica = host_voter(c, region);
 		if (!c->core || replica < 0) continue;
 		const struct cell_event event = {
 			.type = CELL_EV_LINK, .replica = replica, .up = up};
@@ -33,12 +34,18 @@ static void on_link(void *arg, int region, bool up) {
 static void on_frame(void *arg, int region, const struct frame *frame) {
 	struct host *h = arg;
 	struct host_cell *c = frame->cell < h->cell_count ? &h->cells[frame->cell] : NULL;
-	int replica = c ? host_replica(c, region) : -1;
+	int replica = c ? host_voter(c, region) : -1;
+	if (c && h->self == h->witness) return host_witness_frame(c, region, frame);
+	if (MUTANT(RESIDENCY) && c && replica < 0) {
+		replica = c->replica_count - 1;
+		c->replicas[replica] = region;
+	}
 	if (!c || !c->core || replica < 0) {
 		links_refuse(h->links, region, "it sent a frame of a cell that we do not share");
 		return;
 	}
-	host_copies_frame(c, replica, frame);
+	if (replica < c->replica_count) host_copies_frame(c, replica, frame);
+	host_placement_hint(c, frame);
 	const struct cell_event event = {.type = CELL_EV_FRAME, .replica = replica, .frame = frame};
 	host_feed(c, &event);
 }
@@ -138,6 +145,8 @@ static struct cell *core_new(struct host_cell *c, const struct host_cell_options
 		.heartbeat_ns = HEARTBEAT_NS,
 		.seal_wait_ns = SEAL_WAIT_NS,
 		.rank_delay_ns = RANK_DELAY_NS,
+		.failsafe = c->host->failsafe,
+		.witness = host_voter(c, c->host->witness) == c->replica_count,
 		.degrade_after_ns = DEGRADE_AFTER_NS,
 		.window_bytes = WINDOW_BYTES,
 		.apply_pause_ns = APPLY_PAUSE_NS,
@@ -169,6 +178,7 @@ static enum err set_up_cell(struct host_cell *c, const struct host_cell_options 
 		ASSERT(o->replicas[i] >= 0 && o->replicas[i] < h->region_count);
 		c->replicas[c->replica_count++] = o->replicas[i];
 	}
+	c->replicas[c->replica_count] = h->witness;
 	c->self = host_replica(c, h->self);
 	c->store = o->store;
 	ASSERT(!c->store || c->self >= 0);
@@ -205,6 +215,7 @@ static void end_reading(struct host_cell *c) {
 
 static void cell_stop(struct host_cell *c) {
 	host_waits_end(c);
+	host_move_drop(c);
 	end_reading(c);
 	if (c->store && c->host->crash_store)
 		c->host->crash_store(c->store);
@@ -248,6 +259,7 @@ static enum err start(struct host *h, const struct host_options *o, struct fault
 	if (err != ERR_OK) return fault_set(fault, err, "cannot start the cells: no memory");
 	for (int i = 0; err == ERR_OK && i < o->cell_count; i++)
 		err = set_up_cell(&h->cells[i], &o->cells[i], fault);
+	if (err == ERR_OK && h->self == h->witness) host_witness_start(h);
 	if (err == ERR_OK) err = start_links(h, o, fault);
 	if (err == ERR_OK) err = host_sweep_start(h);
 	if (err == ERR_OK) err = host_members_start(h, o, fault);
@@ -270,7 +282,9 @@ enum err host_new(struct io *io, const struct host_options *o, struct host **out
 	if (!h) return fault_set(fault, ERR_NO_MEMORY, "cannot start the cells: no memory");
 	h->io = io;
 	h->self = o->self;
+	h->witness = o->witness ? o->region_count - 1 : -1;
 	h->coord = o->coord;
+	if (o->failsafe) h->failsafe = host_lease_terms(o);
 	h->registry = o->registry;
 	h->on_change = o->on_change;
 	h->arg = o->arg;

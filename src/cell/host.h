@@ -25,6 +25,7 @@ struct host_options {
 	const char *cluster;
 	const char *const *regions;
 	int region_count, self;
+	bool witness;             /* the last of them is one: it holds no copy of anything, and votes */
 	const char *const *hosts; /* replication addresses; own: where to listen */
 	const uint16_t *ports;
 	struct slice secret;
@@ -34,6 +35,7 @@ struct host_options {
 	struct files *files;
 	const char *canary_path;  /* proof of work writes and syncs here, on the data disk; NULL: always fine (simulation) */
 	uint64_t lease_length_ns, lease_renew_ns;
+	bool failsafe;            /* homes go on while coordination is silent and all copies promise */
 	struct registry *registry;
 	/* A cell's home, epoch or activity, or a region's liveness changed: wake those who hold
 	 * requests. On the owner loop. */
@@ -84,6 +86,27 @@ struct host_wait {
 	void *private[4];
 };
 void host_wait_applied(struct host *h, int cell, struct host_wait *w);
+
+/* [any] Hands a cell over to the copy in `region` (failover.md 2.8), when that is close behind; done on
+ * reply_to's loop when it is active there (or was already), or when nothing has changed. Must be
+ * asked of its home. Freed by the caller; after host_free it is not answered any more. */
+enum { HOST_MOVE_WAIT_MAX_MS = 60000 };
+struct host_move_request {
+	struct io_post post;
+	struct io *reply_to;
+	int region;
+	uint32_t wait_ms;      /* for the copy to be close behind */
+	uint32_t caught_up_ms; /* and to have been so for this long */
+	/* out. ERR_OK; ERR_NOT_HOME; ERR_FORBIDDEN: no copy may live there; ERR_EXISTS: a move is under
+	 * way; ERR_UNAVAILABLE, ERR_TIMEOUT: nothing changed; ERR_OUTCOME_UNKNOWN: look at the home. */
+	enum err err;
+	char why[160];
+	uint64_t paused_ns; /* no write was taken, as seen here */
+	uint64_t epoch;
+	void (*done)(struct host_move_request *r);
+	void *private[4];
+};
+void host_move(struct host *h, int cell, struct host_move_request *r);
 
 /* [any] Everything, for status: by message to the owner loop; done on reply_to's loop. */
 struct host_status_request {

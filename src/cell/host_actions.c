@@ -13,6 +13,11 @@ int host_replica(const struct host_cell *c, int region) {
 	return -1;
 }
 
+int host_voter(const struct host_cell *c, int region) {
+	bool votes = region >= 0 && region == c->host->witness && c->host->failsafe.length_ns;
+	return votes ? c->replica_count : host_replica(c, region);
+}
+
 /* --- operations of the store ------------------------------------------------------ */
 
 static void op_release(struct host_op *o) {
@@ -199,6 +204,7 @@ static void act(struct host_cell *c, struct cell_action *a) {
 	case CELL_DO_REPLY: host_reply(a->proposal); break;
 	case CELL_DO_RELEASE: c->store->ops->release(c->store, a->seq); break;
 	case CELL_DO_TELL: do_tell(c, a); break;
+	case CELL_DO_MOVED: host_moved(c, a); break;
 	case CELL_DO_REFUSE:
 		links_refuse(h->links, c->replicas[a->replica],
 		             a->text[0] ? a->text

@@ -115,6 +115,7 @@ static void on_watched(void *arg, const char *key, struct slice value, uint64_t 
 
 static void on_read(struct coord_op *op, enum err err) {
 	struct host_cell *c = CONTAINER_OF(op, struct host_cell, read_op);
+	c->reading = false;
 	if (err != ERR_OK) {
 		c->look_again_ns = io_now_ns(c->host->io) + HOST_LOOK_AGAIN_NS;
 		return;
@@ -127,8 +128,18 @@ static void on_read(struct coord_op *op, enum err err) {
 void host_placement_read(struct host_cell *c) {
 	struct coord *coord = c->host->coord;
 	c->look_again_ns = 0;
+	if (c->reading) return;
+	c->reading = true;
 	c->read_op.done = on_read;
 	coord->ops->read(coord, c->key, &c->read_op);
+}
+
+/* Whoever speaks in a later epoch has it from coordination, and who says that its lease holds is
+ * active there. It proves nothing: coordination is asked, once at a time. */
+void host_placement_hint(struct host_cell *c, const struct frame *f) {
+	bool later = f->epoch > c->state.epoch;
+	bool serves = f->epoch == c->state.epoch && f->type == FRAME_HEARTBEAT && f->flag;
+	if (later || (serves && !c->state.active)) host_placement_read(c);
 }
 
 /* --- start and stop ------------------------------------------------------------------------------ */
@@ -144,16 +155,21 @@ static enum err canary_start(struct host *h, const struct host_options *o) {
 	return h->canary_path && h->canary_lane ? ERR_OK : ERR_NO_MEMORY;
 }
 
+struct lease_terms host_lease_terms(const struct host_options *o) {
+	uint64_t margin_ns = o->lease_length_ns / MARGIN_PART;
+	return (struct lease_terms){
+		.length_ns = o->lease_length_ns,
+		.margin_ns = margin_ns < MARGIN_MAX_NS ? margin_ns : MARGIN_MAX_NS,
+		.rate_error_ppm = RATE_ERROR_PPM};
+}
+
 static struct member *join(struct host *h, const struct host_options *o) {
 	const char *peers[COORD_NODES_MAX];
 	int count = 0;
 	for (int i = 0; i < h->region_count; i++)
 		if (i != h->self) peers[count++] = h->regions[i];
-	uint64_t margin_ns = o->lease_length_ns / MARGIN_PART;
 	const struct member_options options = {
-		.terms = {.length_ns = o->lease_length_ns,
-	                  .margin_ns = margin_ns < MARGIN_MAX_NS ? margin_ns : MARGIN_MAX_NS,
-	                  .rate_error_ppm = RATE_ERROR_PPM},
+		.terms = host_lease_terms(o),
 		.renew_ns = o->lease_renew_ns,
 		.self = h->regions[h->self],
 		.peers = peers,

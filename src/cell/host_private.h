@@ -4,7 +4,9 @@
  *   host_members.c  lease, canary, peers, placements
  *   host_propose.c  writes from any thread, and the answers
  *   host_state.c    what other threads see of a cell
+ *   host_move.c     planned moves: asked, watched until they are over
  *   host_room.c     whose turn it is to send much to a region
+ *   host_witness.c  promises of a node that holds no data
  *   host_wait.c     waiting for a position; status
  *   host_sweep.c    removes what has expired
  * Everything belongs to the owner's loop, except what is said to be shared. */
@@ -13,6 +15,7 @@
 
 #include "base/list.h"
 #include "base/queue.h"
+#include "cell/failsafe.h"
 #include "cell/host.h"
 #include "cell/link.h"
 #include "coord/member.h"
@@ -105,9 +108,9 @@ struct host_op {
 };
 
 struct host_cell_metrics {
-	struct metric *role, *epoch, *committed, *applied, *quarantined, *refused, *failovers;
-	struct metric *appends, *lag[CELL_REPLICAS_MAX];
-	struct histogram *append_seconds, *propose_seconds, *copy_seconds;
+	struct metric *role, *epoch, *failsafe, *committed, *applied, *quarantined, *refused, *failovers;
+	struct metric *appends, *lag[CELL_REPLICAS_MAX], *moves, *moves_failed;
+	struct histogram *append_seconds, *propose_seconds, *copy_seconds, *move_seconds;
 };
 
 /* One record a copy is timed on: durable here since, acknowledged by it when. */
@@ -120,7 +123,9 @@ struct host_cell {
 	struct host *host;
 	int index;
 	char *name, *key;                                     /* key: in coordination */
-	int replicas[CELL_REPLICAS_MAX], replica_count, self; /* regions; self -1: no copy here */
+	/* Regions; the witness, where there is one, behind the copies. self -1: no copy here */
+	int replicas[CELL_REPLICAS_MAX + 1], replica_count, self;
+	struct vouch vouch; /* at the witness */
 
 	struct store *store; /* NULL, and so all down to `proposed`, where there is no copy */
 	struct cell *core;
@@ -133,8 +138,15 @@ struct host_cell {
 
 	uint64_t revision; /* of the placement last heard of */
 	struct coord_op read_op, place_op;
-	bool placing;
+	bool placing, reading;
 	uint64_t look_again_ns; /* 0: not owed */
+
+	struct {
+		struct host_move_request *request; /* NULL: none under way */
+		struct io_timer *timer;
+		uint64_t drained_ns; /* 0: not yet */
+		bool handed;         /* now it is the target's turn */
+	} move;
 
 	struct list waits;                /* host_wait_ticket */
 	uint64_t wait_seq, wait_until_ns; /* the least of any */
@@ -170,7 +182,7 @@ struct host_request {
 struct host {
 	struct io *io;
 	char **regions;
-	int region_count, self;
+	int region_count, self, witness;
 	struct host_cell *cells;
 	int cell_count;
 	struct coord *coord;
@@ -197,6 +209,8 @@ struct host {
 	struct queue inbox; /* host_ticket */
 	struct io_post inbox_post;
 
+	struct lease_terms failsafe; /* for the cores */
+
 	/* host_members.c */
 	struct member *member;
 	atomic_bool *region_up;
@@ -220,6 +234,7 @@ void host_feed_store(struct host_cell *c, enum cell_store_op op, enum err err);
 enum err host_lookup(void *arg, struct slice key, struct entry *out); /* for the core */
 void host_ops_free(struct host_cell *c);
 int host_replica(const struct host_cell *c, int region); /* -1: holds no copy */
+int host_voter(const struct host_cell *c, int region);   /* likewise, or the witness */
 
 /* --- host_copies.c --- */
 void host_copies_durable(struct host_cell *c, uint64_t seq);
@@ -228,7 +243,15 @@ void host_copies_frame(struct host_cell *c, int replica, const struct frame *f);
 /* --- host_members.c --- */
 MUST enum err host_members_start(struct host *h, const struct host_options *o, struct fault *fault);
 void host_members_stop(struct host *h);
+struct lease_terms host_lease_terms(const struct host_options *o);
 void host_placement_read(struct host_cell *c); /* asks coordination anew */
+/* A frame may be the first to tell of a new home: the watch can take its time. */
+void host_placement_hint(struct host_cell *c, const struct frame *f);
+
+/* --- host_move.c --- */
+void host_moved(struct host_cell *c, const struct cell_action *a);
+void host_move_check(struct host_cell *c, bool draining); /* the state may have moved */
+void host_move_drop(struct host_cell *c);                 /* unanswered */
 
 /* --- host_propose.c --- */
 void host_propose_init(struct host *h);
@@ -247,6 +270,11 @@ void host_state_init(struct host_cell *c);
 void host_state_publish(struct host_cell *c);                          /* from the core */
 void host_state_place(struct host_cell *c, const struct placement *p); /* without one */
 void host_history_publish(struct host_cell *c, const struct store_info *info);
+
+/* --- host_witness.c --- */
+void host_witness_start(struct host *h);
+/* A frame of a home; at the witness. */
+void host_witness_frame(struct host_cell *c, int region, const struct frame *f);
 
 /* --- host_wait.c --- */
 void host_waits_check(struct host_cell *c); /* the state moved, or time passed */

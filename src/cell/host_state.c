@@ -48,6 +48,7 @@ static void set_state(struct host_cell *c, const struct host_cell_state *next) {
 static void count(struct host_cell *c, const struct cell_status *s) {
 	const struct host_cell_metrics *m = &c->metrics;
 	metric_set(m->role, s->role);
+	metric_set(m->failsafe, s->failsafe);
 	metric_set(m->epoch, (int64_t)s->epoch);
 	metric_set(m->committed, (int64_t)s->committed);
 	metric_set(m->applied, (int64_t)s->applied.seq);
@@ -64,7 +65,7 @@ void host_state_publish(struct host_cell *c) {
 		.home = s.home < 0 ? -1 : c->replicas[s.home],
 		.active = s.active,
 		.is_home = s.role == CELL_HOME && s.active,
-		.promoting = claiming || (s.home >= 0 && !s.active),
+		.promoting = claiming || (s.home >= 0 && !s.active) || s.draining,
 		.degraded = s.degraded,
 		.fenced = s.role == CELL_FENCED,
 		.epoch = s.epoch,
@@ -77,6 +78,7 @@ void host_state_publish(struct host_cell *c) {
 	memcpy(next.lag_ms, s.lag_ms, sizeof next.lag_ms);
 	count(c, &s);
 	set_state(c, &next);
+	host_move_check(c, s.draining);
 }
 
 void host_state_place(struct host_cell *c, const struct placement *p) {
@@ -163,6 +165,10 @@ static void register_metrics(struct host_cell *c) {
 	                     "3 sealing, 4 fetching, 5 starting, 6 home, 7 held, 8 fenced.",
 	                     l);
 	m->epoch = metric_gauge(r, "holdfast_cell_epoch", "Epoch of the cell as known here.", l);
+	m->failsafe = metric_gauge(r, "holdfast_cell_failsafe",
+	                           "1 while this home goes on by its copies' promises, for "
+	                           "coordination does not answer.",
+	                           l);
 	m->committed = metric_gauge(r, "holdfast_cell_committed_seq", "Last committed record.", l);
 	m->applied = metric_gauge(r, "holdfast_cell_applied_seq", "Last record in the view.", l);
 	m->quarantined = metric_counter(r, "holdfast_cell_quarantined_records_total",
@@ -172,6 +178,16 @@ static void register_metrics(struct host_cell *c) {
 	m->failovers = metric_counter(r, "holdfast_cell_failovers_total",
 	                              "Times this region became the home.", l);
 	m->appends = metric_counter(r, "holdfast_cell_appends_total", "Batches made durable.", l);
+	m->moves = metric_counter(r, "holdfast_cell_moves_total",
+	                          "Planned moves away from this region that were made.", l);
+	m->moves_failed = metric_counter(r, "holdfast_cell_moves_failed_total",
+	                                 "Planned moves that were not: this region stayed home, or "
+	                                 "the target did not become active.",
+	                                 l);
+	m->move_seconds = metric_histogram(r, "holdfast_cell_move_pause_seconds",
+	                                   "Of planned moves: from taking no writes to the target "
+	                                   "being active.",
+	                                   l);
 	m->append_seconds = metric_histogram(r, "holdfast_cell_append_seconds",
 	                                     "From handing a batch to the store to durable.", l);
 	m->propose_seconds = metric_histogram(r, "holdfast_cell_propose_seconds",

@@ -8,12 +8,25 @@ static const char *const state_names[] = {
 	[PLACEMENT_ACTIVE] = "active",
 };
 
+/* Left out while there are none. */
+static enum err strikes_put(const struct placement *p, struct buf *out) {
+	int most = 0;
+	for (int i = 0; i < PLACEMENT_STRIKES; i++) most |= p->strikes[i];
+	enum err err = ERR_OK;
+	for (int i = 0; i < PLACEMENT_STRIKES && most && !err; i++)
+		err = buf_printf(out, "%s%u", i ? "," : " strikes=", (unsigned)p->strikes[i]);
+	return err;
+}
+
 enum err placement_encode(const struct placement *p, struct buf *out) {
 	enum err err = buf_printf(out, "epoch=%llu state=%s home=%s generation=%u copies=%u",
 	                          (unsigned long long)p->epoch, state_names[p->state], p->home,
 	                          (unsigned)p->generation, (unsigned)p->copies);
 	if (!err && p->from[0]) err = buf_printf(out, " from=%s", p->from);
-	return err;
+	if (!err && p->marker_seq)
+		err = buf_printf(out, " marker=%llu-%llu", (unsigned long long)p->marker_epoch,
+		                 (unsigned long long)p->marker_seq);
+	return err ? err : strikes_put(p, out);
 }
 
 /* Takes `name=value` off the text; the value is empty when it is not that field's turn. */
@@ -40,6 +53,26 @@ static enum err number_take(struct slice *text, const char *name, uint32_t *out)
 	return err;
 }
 
+/* `EPOCH-SEQ`, of a hand-over: only who promotes has one, and it knows from whom. */
+static enum err marker_take(struct slice value, struct placement *p) {
+	struct slice epoch = slice_cut(&value, '-');
+	if (p->state != PLACEMENT_PROMOTING || !p->from[0]) return ERR_INVALID;
+	if (parse_u64(epoch, UINT64_MAX, &p->marker_epoch)) return ERR_INVALID;
+	if (parse_u64(value, UINT64_MAX, &p->marker_seq)) return ERR_INVALID;
+	bool sane = p->marker_seq && p->marker_epoch && p->marker_epoch < p->epoch;
+	return sane ? ERR_OK : ERR_INVALID;
+}
+
+static enum err strikes_take(struct slice value, struct placement *p) {
+	uint64_t n, most = 0;
+	for (int i = 0; i < PLACEMENT_STRIKES; i++) {
+		if (parse_u64(slice_cut(&value, ','), UINT8_MAX, &n)) return ERR_INVALID;
+		p->strikes[i] = (uint8_t)n;
+		most |= n;
+	}
+	return value.len || !most ? ERR_INVALID : ERR_OK;
+}
+
 enum err placement_decode(struct slice text, struct placement *out) {
 	struct placement p = {0};
 	if (parse_u64(field_take(&text, "epoch"), UINT64_MAX, &p.epoch)) return ERR_INVALID;
@@ -51,7 +84,11 @@ enum err placement_decode(struct slice text, struct placement *out) {
 	if (name_take(field_take(&text, "home"), p.home)) return ERR_INVALID;
 	if (number_take(&text, "generation", &p.generation)) return ERR_INVALID;
 	if (number_take(&text, "copies", &p.copies)) return ERR_INVALID;
-	if (text.len && name_take(field_take(&text, "from"), p.from)) return ERR_INVALID;
+	struct slice from = field_take(&text, "from");
+	if (from.len && name_take(from, p.from)) return ERR_INVALID;
+	struct slice marker = field_take(&text, "marker");
+	if (marker.len && marker_take(marker, &p)) return ERR_INVALID;
+	if (text.len && strikes_take(field_take(&text, "strikes"), &p)) return ERR_INVALID;
 	if (text.len) return ERR_INVALID;
 	*out = p;
 	return ERR_OK;

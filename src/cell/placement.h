@@ -1,10 +1,13 @@
 /* A cell's entry in coordination, under the key `cell/NAME`: who is home, at which
  * epoch. Text, so that an operator can read it. Pure.
  *   epoch=7 state=active home=us-east generation=3 copies=2 from=us-east
+ *   epoch=8 state=promoting home=us-west generation=5 copies=2 from=us-east marker=7-4711
+ *   … strikes=1,0,0,0,0,0,0,0
  */
 #pragma once
 #include "base/buf.h"
 
+enum { PLACEMENT_STRIKES = 8 };
 enum placement_state { PLACEMENT_PROMOTING, PLACEMENT_ACTIVE };
 struct placement {
 	uint64_t epoch;
@@ -16,6 +19,12 @@ struct placement {
 	                      * acknowledged */
 	char from[32];       /* the last home that was active: its log has every acknowledged write;
 	                      * empty while copies is 0 */
+	/* Handed over by `from`, which has stopped: its history ends at this record. Who is named home
+	 * and has it needs nobody's promise. Zero: claimed, or active. */
+	uint64_t marker_epoch, marker_seq;
+	/* By order of succession: how often that region lately lost this cell by dying. Advice for who
+	 * goes first, no more; forgotten after a while (cell_damp.c). */
+	uint8_t strikes[PLACEMENT_STRIKES];
 };
 MUST enum err placement_encode(const struct placement *p, struct buf *out);
 MUST enum err placement_decode(struct slice text, struct placement *out); /* ERR_INVALID */

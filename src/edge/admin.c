@@ -1,6 +1,6 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
  * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID],
- * /admin/v1/decisions/ID. */
+ * /admin/v1/decisions/ID, and POST /admin/v1/cells/CELL/move. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define DECISIONS_PATH "/admin/v1/decisions/"
+#define CELLS_PATH "/admin/v1/cells"
 
 void admin_problem(struct http_exchange *x, enum err code, const char *detail) {
 	struct buf body;
@@ -55,8 +56,11 @@ static void on_request(void *arg, struct http_exchange *x) {
 	struct admin *a = arg;
 	const struct http1_head *h = http_exchange_head(x);
 	const char *why = "";
-	if (h->method != METHOD_GET && h->method != METHOD_HEAD) {
-		admin_problem(x, ERR_METHOD, "the admin port takes GET so far");
+	if (h->method == METHOD_POST && slice_starts(h->path, SLICE_LIT(CELLS_PATH "/"))) {
+		size_t skip = sizeof(CELLS_PATH) - 1;
+		admin_cell(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
+	} else if (h->method != METHOD_GET && h->method != METHOD_HEAD) {
+		admin_problem(x, ERR_METHOD, "this takes GET; POST is for " CELLS_PATH "/CELL/move");
 	} else if (slice_is(h->path, "/livez")) {
 		admin_answer(x, 200, "text/plain", SLICE_LIT("ok\n"));
 	} else if (slice_is(h->path, "/readyz")) {
@@ -90,6 +94,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	a->options = *options;
 	a->started_ns = io_now_ns(io);
 	list_init(&a->queries);
+	list_init(&a->moves);
 	a->lane = io_lane_new(io, "admin");
 	if (!a->lane) {
 		free(a);
@@ -130,6 +135,7 @@ void admin_free(struct admin *a) {
 	if (!a) return;
 	io_lane_free(a->lane);
 	admin_queries_end(a);
+	admin_moves_end(a);
 	http_server_free(a->server);
 	agent_free(a->agent);
 	dns_free(a->dns);

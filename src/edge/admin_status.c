@@ -38,9 +38,11 @@ static enum err render_copies(struct status *s, const struct policy_cell *c,
 	enum err e = buf_append_str(out, ",\"replicas\":[");
 	for (int i = 0; !e && i < c->replica_count; i++) {
 		e = buf_printf(out,
-		               "%s{\"region\":\"%s\",\"connected\":%s,\"durable\":%llu,\"lag_ms\":",
+		               "%s{\"region\":\"%s\",\"connected\":%s,\"durable\":%llu,"
+		               "\"caught_up_ms\":%llu,\"lag_ms\":",
 		               i ? "," : "", p->regions[c->replicas[i]].name,
-		               k->copy_connected[i] ? "true" : "false", ull(k->copy_seq[i]));
+		               k->copy_connected[i] ? "true" : "false", ull(k->copy_seq[i]),
+		               ull(k->caught_up_ms[i]));
 		if (e) break;
 		e = k->lag_ms[i] == UINT32_MAX ? buf_append_str(out, "null}")
 		                               : buf_printf(out, "%u}", k->lag_ms[i]);
@@ -54,12 +56,14 @@ static enum err render_store(const struct cell_status *k, const struct store_inf
 	                  ",\"role\":\"%s\",\"copies\":%d,\"degraded\":%s,\"last\":\"%llu-%llu\","
 	                  "\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
 	                  "\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
-	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu",
+	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu,"
+	                  "\"failsafe\":%s",
 	                  role_name(k->role), k->copies, k->degraded ? "true" : "false",
 	                  ull(k->last.epoch), ull(k->last.seq), ull(k->applied.epoch),
 	                  ull(k->applied.seq), ull(k->committed), ull(i->promised_epoch),
 	                  ull(i->state_hash), ull(i->log_bytes), ull(i->view_bytes),
-	                  ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate));
+	                  ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate),
+	                  k->failsafe ? "true" : "false");
 }
 
 static enum err render_cell(struct status *s, int i, struct buf *out) {

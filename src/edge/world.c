@@ -30,13 +30,14 @@ static void world_update(struct edge *e, int cell) {
 	w->home = s.home;
 	w->epoch = s.epoch;
 	w->promoting = s.promoting || !s.active;
+	bool serving = s.is_home && now < s.lease_until_ns;
 	/* This node is home by coordination but may not act: as good as none. */
-	if (s.home == e->here && (!s.is_home || now >= s.lease_until_ns)) w->promoting = true;
+	if (s.home == e->here && !serving) w->promoting = true;
 	for (int i = 0; i < c->replica_count; i++) w->lag_ms[i] = s.lag_ms[i];
 	e->cells[cell].floor_epoch = s.epoch;
 	e->cells[cell].floor_seq = s.is_home ? s.committed_seq : 0;
 	int self = e->cells[cell].self_replica;
-	if (self >= 0 && !s.is_home) w->lag_ms[self] = age_ms(now, s.fresh_at_ns);
+	if (self >= 0 && !serving) w->lag_ms[self] = age_ms(now, s.fresh_at_ns);
 }
 
 void world_decide(struct edge *e, struct decide_request *ask, struct decision *out) {

@@ -22,13 +22,18 @@ uint64_t sim_digest(const struct sim *s);
 
 /* A node's host name in io_tcp_connect/listen is the name given here; 127.0.0.1, ::1 and
  * localhost are the node itself. Never NULL. All nodes share one CLOCK_BOOTTIME, as processes
- * of one machine do. Call into a node's objects from its own events (io_post brings you there):
+ * of one machine do, until sim_set_rate. Call into a node's objects from its own events (io_post brings you there):
  * the end of a turn is the end of an event. */
 struct io *sim_node(struct sim *s, const char *host);
 struct files *sim_disk(struct sim *s, const char *host); /* survives sim_crash */
 
 /* Moves a node's wall clock by so much (it also survives a crash). */
 void sim_set_wall(struct sim *s, const char *host, int64_t offset_ms);
+/* From now on a node's monotonic clock goes so much faster; timers that run already keep their time. */
+void sim_set_rate(struct sim *s, const char *host, int ppm);
+/* While it was paused, so much did not pass on its monotonic clock, nor for its timers: a frozen
+ * virtual machine. Call it before the pause ends; ns: at most as long as that lasted. */
+void sim_lose_time(struct sim *s, const char *host, uint64_t ns);
 
 /* Runs the next turn (an event, and those of the same node and instant that follow it); false
  * when there is none. sim_run_for runs all due within ns. */
@@ -39,8 +44,14 @@ void sim_run_for(struct sim *s, uint64_t ns);
  * on a cut link wait; sim_reset breaks the connections between a and b. */
 void sim_cut(struct sim *s, const char *from, const char *to, bool cut);
 void sim_reset(struct sim *s, const char *a, const char *b);
+/* What is sent from now on takes slow_ns more, and each segment is lost (so that it comes after a
+ * retransmission, or several) with that probability. */
+void sim_slow(struct sim *s, const char *from, const char *to, uint64_t slow_ns,
+              uint32_t loss_ppm);
 /* The node stops running events (SIGSTOP); they run late after resume. */
 void sim_pause(struct sim *s, const char *host, bool paused);
+/* The jobs of its lanes do not get on: a disk that hangs while the network is well. */
+void sim_hang(struct sim *s, const char *host, bool hangs);
 /* The process is gone: its loop is dead, connections break, queued jobs are lost (a job's run
  * happens all at once when its time is over, its done a little later: a crash between the two
  * loses the news of an effect). Files that were open answer ERR_IO from now on. With power_loss

@@ -13,6 +13,7 @@ enum {
 	SIM_WINDOW_BYTES = 256 * 1024, /* what the two kernels hold of one direction */
 	SIM_TURN_EVENTS = 64,          /* events of one node and instant that share a turn */
 	SIM_DONE_DELAY_NS = 1000,      /* from the end of a job to the loop that hears of it */
+	SIM_HANG_LOOK_NS = 5000000,    /* how often a job that hangs is looked at */
 };
 
 /* splitmix64: one stream for each use, so that a new caller of one does not shift the rest. */
@@ -64,6 +65,9 @@ struct sim_node {
 	bool paused;
 	bool off; /* lost power: does not even refuse */
 	int64_t wall_offset_ms;
+	int32_t rate_ppm; /* of its monotonic clock, which read clock_ns at clock_at_ns */
+	uint64_t clock_ns, clock_at_ns;
+	bool hangs; /* its lanes */
 };
 
 struct sim_io {
@@ -83,13 +87,14 @@ struct sim {
 	uint64_t now_ns, order, digest;
 	struct sim_heap heap;
 	struct sim_rng plan, net, jobs, entropy;
-	struct list nodes, ios, links, cuts;
+	struct list nodes, ios, links, paths;
 	uint16_t next_port;
 };
 
 struct sim_node *sim_node_find(struct sim *s, const char *host); /* NULL: no such host */
 struct sim_node *sim_node_get(struct sim *s, const char *host);  /* makes it, without a process */
 extern const struct io_ops sim_ops;
+uint64_t sim_node_clock_ns(const struct sim_node *n);
 
 /* --- loop, timers, lanes (sim_loop.c, sim_lane.c) ------------------------------- */
 

@@ -27,6 +27,10 @@ static void start_next(struct sim_lane *lane) {
 static void on_run(struct sim_event *ev) {
 	struct sim_lane *lane = CONTAINER_OF(ev, struct sim_lane, run);
 	struct sim_io *io = lane->io;
+	if (io->node->hangs) {
+		sim_event_at(io->sim, ev, io->sim->now_ns + SIM_HANG_LOOK_NS);
+		return;
+	}
 	struct io_job *job = job_pop(&lane->waiting);
 	job->run(job);
 	if (io->dead) return; /* the job crashed its own node */

@@ -12,9 +12,8 @@ static struct sim_io *sim_of(struct io *io) {
 	return (struct sim_io *)io;
 }
 
-/* All nodes share CLOCK_BOOTTIME: they may be processes of one machine that compare it. */
 static uint64_t now_ns(struct io *io) {
-	return sim_of(io)->sim->now_ns;
+	return sim_node_clock_ns(sim_of(io)->node);
 }
 
 static uint64_t wall_ms(struct io *base) {
@@ -103,9 +102,17 @@ static struct io_timer *timer_new(struct io *base, void (*fn)(void *arg), void *
 	return &t->base;
 }
 
+/* By the world's clock, how long the node's own takes for that; never less. */
+static uint64_t world_delay(const struct sim_io *io, uint64_t delay_ns) {
+	int32_t ppm = io->node->rate_ppm;
+	if (!ppm || delay_ns > UINT64_MAX / 2) return delay_ns;
+	return (uint64_t)((unsigned __int128)delay_ns * 1000000u / (uint64_t)(1000000 + ppm)) + 2;
+}
+
 static void timer_start(struct io_timer *base, uint64_t delay_ns) {
 	struct sim_timer *t = (struct sim_timer *)base;
 	uint64_t now = t->io->sim->now_ns;
+	delay_ns = world_delay(t->io, delay_ns);
 	sim_event_at(t->io->sim, &t->event,
 	             delay_ns < UINT64_MAX - now ? now + delay_ns : UINT64_MAX);
 }
@@ -120,6 +127,19 @@ static void timer_free(struct io_timer *base) {
 	timer_stop(base);
 	list_remove(&t->io->timers, &t->node);
 	free(t);
+}
+
+void sim_lose_time(struct sim *s, const char *host, uint64_t ns) {
+	struct sim_node *n = sim_node_get(s, host);
+	ASSERT(n->paused);
+	n->clock_ns = sim_node_clock_ns(n) - ns;
+	n->clock_at_ns = s->now_ns;
+	if (!n->io) return;
+	LIST_EACH (&n->io->timers, node) {
+		struct sim_timer *t = CONTAINER_OF(node, struct sim_timer, node);
+		if (!sim_event_waits(&t->event) || t->event.at_ns > UINT64_MAX - ns) continue;
+		sim_event_at(s, &t->event, t->event.at_ns + ns);
+	}
 }
 
 /* --- life and death ------------------------------------------------------------------------ */

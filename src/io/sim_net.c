@@ -8,28 +8,57 @@
 
 #include "io/sim_driver.h"
 
-struct sim_cut {
+/* What is not as usual from one node to another. */
+struct sim_path {
 	struct list_node node; /* first: sim_free frees by it */
 	const struct sim_node *from, *to;
+	bool cut;
+	uint64_t slow_ns;
+	uint32_t loss_ppm;
 };
 
-enum { SPLIT_ONE_IN = 8 };
+enum { SPLIT_ONE_IN = 8, PPM = 1000000 };
+static const uint64_t RESEND_NS = 200000000u; /* Linux' least retransmission timeout */
 
 uint64_t sim_net_delay(struct sim *s) {
 	return sim_rng_between(&s->net, s->options.net_delay_min_ns, s->options.net_delay_max_ns);
 }
 
-static struct sim_cut *cut_find(struct sim *s, const struct sim_node *from,
-                                const struct sim_node *to) {
-	LIST_EACH (&s->cuts, n) {
-		struct sim_cut *cut = CONTAINER_OF(n, struct sim_cut, node);
-		if (cut->from == from && cut->to == to) return cut;
+static struct sim_path *path_find(struct sim *s, const struct sim_node *from,
+                                  const struct sim_node *to) {
+	LIST_EACH (&s->paths, n) {
+		struct sim_path *path = CONTAINER_OF(n, struct sim_path, node);
+		if (path->from == from && path->to == to) return path;
 	}
 	return NULL;
 }
 
+static struct sim_path *path_get(struct sim *s, const char *from, const char *to) {
+	const struct sim_node *a = sim_node_get(s, from), *b = sim_node_get(s, to);
+	struct sim_path *path = path_find(s, a, b);
+	if (path) return path;
+	path = sim_alloc(sizeof *path);
+	path->from = a;
+	path->to = b;
+	list_push_back(&s->paths, &path->node);
+	return path;
+}
+
 bool sim_is_cut(struct sim *s, const struct sim_node *from, const struct sim_node *to) {
-	return cut_find(s, from, to) != NULL;
+	const struct sim_path *path = path_find(s, from, to);
+	return path && path->cut;
+}
+
+/* TCP hides loss behind waits. */
+static uint64_t path_delay(struct sim *s, const struct sim_node *from, const struct sim_node *to) {
+	const struct sim_path *path = path_find(s, from, to);
+	uint64_t delay_ns = sim_net_delay(s);
+	if (!path) return delay_ns;
+	delay_ns += path->slow_ns;
+	for (uint64_t wait_ns = RESEND_NS;
+	     path->loss_ppm && sim_rng_below(&s->net, PPM) < path->loss_ppm; wait_ns *= 2)
+		delay_ns += wait_ns;
+	return delay_ns;
 }
 
 /* --- segments ------------------------------------------------------------------------ */
@@ -68,7 +97,8 @@ static struct sim_segment *segment_to(struct sim_end *to, enum sim_segment_kind 
 
 static void send_segment(struct sim_end *from, enum sim_segment_kind kind, struct slice data) {
 	struct sim *s = from->link->sim;
-	segment_to(sim_peer(from), kind, s->now_ns + sim_net_delay(s), data.ptr, data.len);
+	struct sim_end *to = sim_peer(from);
+	segment_to(to, kind, s->now_ns + path_delay(s, from->node, to->node), data.ptr, data.len);
 }
 
 /* Hands to the kernel what the window allows. */
@@ -334,19 +364,20 @@ void sim_links_wake(struct sim *s) {
 }
 
 void sim_cut(struct sim *s, const char *from, const char *to, bool cut) {
-	const struct sim_node *a = sim_node_get(s, from), *b = sim_node_get(s, to);
-	struct sim_cut *found = cut_find(s, a, b);
-	if (cut && !found) {
-		found = sim_alloc(sizeof *found);
-		found->from = a;
-		found->to = b;
-		list_push_back(&s->cuts, &found->node);
-	} else if (!cut && found) {
-		list_remove(&s->cuts, &found->node);
-		free(found);
-		sim_links_wake(s);
-		sim_connects_wake(s);
-	}
+	struct sim_path *path = path_get(s, from, to);
+	bool opens = path->cut && !cut;
+	path->cut = cut;
+	if (!opens) return;
+	sim_links_wake(s);
+	sim_connects_wake(s);
+}
+
+void sim_slow(struct sim *s, const char *from, const char *to, uint64_t slow_ns,
+              uint32_t loss_ppm) {
+	struct sim_path *path = path_get(s, from, to);
+	ASSERT(loss_ppm < PPM / 2);
+	path->slow_ns = slow_ns;
+	path->loss_ppm = loss_ppm;
 }
 
 void sim_reset(struct sim *s, const char *a, const char *b) {

@@ -21,7 +21,7 @@ struct sim *sim_new(const struct sim_options *options) {
 	list_init(&s->nodes);
 	list_init(&s->ios);
 	list_init(&s->links);
-	list_init(&s->cuts);
+	list_init(&s->paths);
 	return s;
 }
 
@@ -80,6 +80,20 @@ void sim_set_wall(struct sim *s, const char *host, int64_t offset_ms) {
 	sim_node_get(s, host)->wall_offset_ms = offset_ms;
 }
 
+uint64_t sim_node_clock_ns(const struct sim_node *n) {
+	int64_t passed_ns = (int64_t)(n->sim->now_ns - n->clock_at_ns);
+	if (n->rate_ppm) passed_ns += (int64_t)((__int128)passed_ns * n->rate_ppm / 1000000);
+	return n->clock_ns + (uint64_t)passed_ns;
+}
+
+void sim_set_rate(struct sim *s, const char *host, int ppm) {
+	struct sim_node *n = sim_node_get(s, host);
+	ASSERT(ppm > -100000 && ppm < 100000);
+	n->clock_ns = sim_node_clock_ns(n);
+	n->clock_at_ns = s->now_ns;
+	n->rate_ppm = ppm;
+}
+
 void sim_free(struct sim *s) {
 	if (!s) return;
 	LIST_EACH (&s->links, n) sim_link_free(CONTAINER_OF(n, struct sim_link, node));
@@ -89,8 +103,8 @@ void sim_free(struct sim *s) {
 		sim_disk_free(node->disk);
 		free(node);
 	}
-	while (list_first(&s->cuts))
-		free(list_pop_front(&s->cuts)); /* the node is the first member */
+	while (list_first(&s->paths))
+		free(list_pop_front(&s->paths)); /* the node is the first member */
 	free(s->heap.items);
 	free(s);
 }
@@ -152,6 +166,10 @@ void sim_pause(struct sim *s, const char *host, bool paused) {
 	if (paused) return;
 	for (struct list_node *n; (n = list_first(&node->held));)
 		sim_event_at(s, CONTAINER_OF(n, struct sim_event, held), s->now_ns);
+}
+
+void sim_hang(struct sim *s, const char *host, bool hangs) {
+	sim_node_get(s, host)->hangs = hangs;
 }
 
 void sim_crash(struct sim *s, const char *host, bool power_loss) {

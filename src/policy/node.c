@@ -22,7 +22,9 @@ enum { NODE_ARENA_MAX = 16 << 20, PATH_MAX_BYTES = 4096, HOST_MAX = 253 };
 struct node_source {
 	struct node_config config;
 	uint64_t workers;
-	const struct doc_node *regions, *region;
+	int role; /* index in roles */
+	struct node_region *room; /* of config.regions */
+	const struct doc_node *regions, *region, *etcd, *witness;
 	struct node_mouths_source mouths;
 };
 
@@ -45,7 +47,16 @@ struct node_source {
 	}
 
 static const struct field coordination_fields[] = {
-	PATH("file", coordination, "the path of the coordination file, shared by all regions"),
+	{.key = "file",
+         .type = FIELD_TEXT,
+         .offset = AT(config.coordination),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = "the path of the coordination file, shared by all regions"},
+	{.key = "etcd",
+         .type = FIELD_MAPPING,
+         .offset = AT(etcd),
+         .expected = "a mapping with endpoints, ca, ..."},
 	{NULL},
 };
 static const struct field lease_fields[] = {
@@ -85,6 +96,8 @@ static const struct field dns_fields[] = {
          .expected = "the path of gdnsd's admin_state file"},
 	{NULL},
 };
+#define DATA_EXPECTED "the directory of this node's data"
+static const char *const roles[] = {"region", "witness", NULL};
 static const struct field node_fields[] = {
 	{.key = "cluster", .type = FIELD_NAME, .offset = AT(config.cluster), .required = true},
 	{.key = "region",
@@ -92,7 +105,12 @@ static const struct field node_fields[] = {
          .offset = AT(region),
          .required = true,
          .expected = "one of the regions below: the one this node runs in"},
-	PATH("data", data, "the directory of this node's data"),
+	{.key = "data",
+         .type = FIELD_TEXT,
+         .offset = AT(config.data),
+         .min = 1,
+         .max = PATH_MAX_BYTES,
+         .expected = DATA_EXPECTED},
 	PATH("policy", policy, "the path of policy.yaml"),
 	{.key = "coordination",
          .type = FIELD_GROUP,
@@ -106,6 +124,8 @@ static const struct field node_fields[] = {
          .required = true,
          .expected = "every region of the policy with its addresses"},
 	{.key = "workers", .type = FIELD_NUMBER, .offset = AT(workers), .min = 0, .max = 256},
+	{.key = "role", .type = FIELD_CHOICE, .offset = AT(role), .choices = roles},
+	{.key = "witness", .type = FIELD_MAPPING, .offset = AT(witness)},
 	GROUP("lease", lease_fields),
 	GROUP("limits", limit_fields),
 	GROUP("hold", hold_fields),
@@ -150,7 +170,7 @@ static void node_defaults(struct node_source *s) {
 	c->min_free_bytes = 64 * MIB;
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
-	c->country_header = c->dns_state = "";
+	c->country_header = c->dns_state = c->coordination = "";
 }
 
 /* --- addresses ------------------------------------------------------------------------ */
@@ -166,7 +186,7 @@ static bool host_valid(struct slice host) {
 }
 
 /* "127.0.0.1:7101", "[::1]:7101", "edge-1.example:7101" */
-static bool address_parse(struct slice text, struct slice *host, uint64_t *port) {
+bool node_address_parse(struct slice text, struct slice *host, uint64_t *port) {
 	struct slice rest = text;
 	bool bracket = slice_starts(text, SLICE_LIT("["));
 	if (bracket) {
@@ -203,7 +223,7 @@ void node_address_read(struct doc *d, const struct doc_node *n, struct node_addr
 	uint64_t port;
 	out->host = "";
 	if (!n) return;
-	if (!address_parse(n->text, &host, &port)) {
+	if (!node_address_parse(n->text, &host, &port)) {
 		doc_error(d, n,
 		          "found %s; expected HOST:PORT, such as \"127.0.0.1:7101\" or "
 		          "\"[::1]:7101\", port 1 to 65535",
@@ -245,13 +265,15 @@ static void load_node_regions(struct doc *d, struct node_source *s, struct node_
 		              POLICY_REGIONS_MAX);
 		return;
 	}
-	struct node_region *regions = arena_alloc(d->keep, section->count * sizeof *regions);
+	/* One more: the witness. */
+	struct node_region *regions =
+		arena_alloc(d->keep, (section->count + 1) * sizeof *regions);
 	own->regions = arena_alloc(d->keep, section->count * sizeof *own->regions);
 	if (!regions || !own->regions) {
 		d->no_memory = true;
 		return;
 	}
-	s->config.regions = regions;
+	s->config.regions = s->room = regions;
 	for (const struct doc_node *c = section->first; c; c = c->next) {
 		int index = s->config.region_count++;
 		own->regions[index] = (struct node_position){c->key_line, c->key_column};
@@ -267,6 +289,20 @@ static void load_node_regions(struct doc *d, struct node_source *s, struct node_
 		node_address_read(d, source.replication, &regions[index].replication);
 	}
 	check_addresses(d, section);
+}
+
+static void load_coordination(struct doc *d, struct node_source *s) {
+	const struct doc_node *section = doc_child(d->root, "coordination");
+	bool file = *s->config.coordination;
+	if (!section || section->kind != DOC_MAPPING) return; /* said already */
+	if (file && s->etcd)
+		doc_error(d, s->etcd, "there is a file, too; expected one of the two");
+	else if (!doc_child(section, "file") && !s->etcd)
+		doc_error_key(d, section,
+		              "found nothing; expected {file: PATH} for regions on one machine, or "
+		              "{etcd: {endpoints: ["
+		              "...]}}");
+	if (s->etcd && s->config.cluster) node_etcd_read(d, s->etcd, &s->config);
 }
 
 static void check_lease(struct doc *d, const struct node_config *c) {
@@ -295,8 +331,15 @@ static void load_node(struct doc *d, struct node_source *s, struct node_private 
 	s->config.workers = (int)s->workers;
 	s->config.self = -1;
 	if (s->regions) load_node_regions(d, s, own);
+	load_coordination(d, s);
 	node_mouths_read(d, &s->mouths, &s->config);
 	if (s->region) s->config.region = doc_keep(d, s->region->text);
+	if (s->room)
+		node_witness_read(d, s->witness, s->role, s->region, s->room, &s->config);
+	if (!s->config.data && !s->config.is_witness && !doc_child(d->root, "data"))
+		doc_error_key(d, d->root,
+		              "the key 'data' is missing; expected " DATA_EXPECTED);
+	if (!s->config.data) s->config.data = "";
 	if (s->region && s->regions && s->config.self < 0)
 		doc_error_reference(d, s->region, "region", s->regions);
 	check_lease(d, &s->config);

@@ -5,10 +5,15 @@
  *   region: us-east
  *   data: us-east                # directory of this node's bytes
  *   policy: policy.yaml
- *   coordination: {file: coordination}
+ *   coordination: {file: coordination}   # all regions on one machine; or, on many:
+ *   # coordination: {etcd: {endpoints: ["https://etcd-1:2379", …], ca: ca.pem, cert: node.pem,
+ *   #                key: node.key, user: holdfast, password_file: etcd.password,
+ *   #                prefix: /holdfast/CLUSTER/, timeout: 600ms}}   # timeout: as lease.length
  *   secret_file: cluster.secret  # shared by the regions: signs tokens, opens replication
  *   regions:                     # every region of the policy, in this order
  *     us-east: {http: "127.0.0.1:7101", admin: "127.0.0.1:7201", replication: "127.0.0.1:7301"}
+ *   witness: {name: lighthouse, admin: "h:1", replication: "h:2"} # a third place that votes and holds
+ *                                # no data; its own file has `role: witness`, region: lighthouse
  *   workers: 1                   # loops that serve HTTP; 0: one per core. One: the cells' own
  *   lease: {length: 600ms, renew: 100ms}
  *   limits: {connections: 10000, body: 4MiB, unsent: 256MiB, head: 16KiB, header_time: 10s,
@@ -25,7 +30,7 @@
 #pragma once
 #include "policy/policy.h"
 
-enum { NODE_PROXIES_MAX = 64, NODE_DECISION_KEYS_MAX = 16 };
+enum { NODE_PROXIES_MAX = 64, NODE_DECISION_KEYS_MAX = 16, NODE_ENDPOINTS_MAX = 9 };
 struct cel_net;
 
 struct node_address {
@@ -36,10 +41,21 @@ struct node_region {
 	const char *name;
 	struct node_address http, admin, replication;
 };
+/* Texts that are not given are "". */
+struct node_etcd {
+	const char *const *endpoints; /* "https://HOST:PORT" */
+	int endpoint_count;           /* 0: coordination is a file */
+	const char *prefix, *ca, *cert, *key, *user, *password_file;
+	uint64_t timeout_ms;
+};
 struct node_config {
-	const char *cluster, *region, *data, *policy, *coordination, *secret_file;
+	const char *cluster, *region, *data, *policy, *secret_file;
+	const char *coordination; /* the file; "": etcd */
+	struct node_etcd etcd;
 	const struct node_region *regions;
 	int region_count, self; /* self: index of `region` in regions */
+	bool has_witness;       /* it is regions[region_count], without http */
+	bool is_witness;        /* this node: self is region_count */
 	int workers;
 	uint64_t lease_length_ms, lease_renew_ms;
 	uint64_t connections_max, body_max_bytes, unsent_max_bytes, head_max_bytes;

@@ -47,6 +47,19 @@ static void check_order(const struct node_config *c, const struct policy *p, str
 	}
 }
 
+/* Wherever the members of an etcd stand, more than half are in one of two places: when that one is
+ * gone, the other cannot tell whether it is gone or only cut off. */
+static void check_voters(const struct node_config *c, struct mistakes *m) {
+	if (c->etcd.endpoint_count == 0 || c->region_count != 2 || c->has_witness) return;
+	const struct node_position at = c->private->section;
+	mistake_add(
+		m, at.line, at.column,
+		"regions: two have no third voter: when one is gone, the other cannot know whether "
+		"it is gone or cut off, and no failover can be automatic; expected a `witness` in "
+	        "a "
+		"third place, where a member of etcd is, too");
+}
+
 enum err node_config_check(const struct node_config *c, const char *file, const struct policy *p,
                            void (*report)(void *arg, const struct policy_error *e), void *arg) {
 	struct mistakes m;
@@ -54,5 +67,6 @@ enum err node_config_check(const struct node_config *c, const char *file, const 
 	check_known(c, p, &m);
 	check_complete(c, p, &m);
 	if (m.count == 0) check_order(c, p, &m);
+	check_voters(c, &m);
 	return mistakes_report(&m, report, arg);
 }

@@ -13,10 +13,18 @@ struct node_private {
 	struct node_position section, *regions; /* keys */
 };
 
-/* --- node.c, node_mouths.c: reading ------------------------------------------------------- */
+/* --- node.c, node_etcd.c, node_mouths.c, node_witness.c: reading ------------------------------------------------------- */
 
 /* "127.0.0.1:7101", "[::1]:7101"; noted when it is none. */
 void node_address_read(struct doc *d, const struct doc_node *n, struct node_address *out);
+/* The same of a text; borrowed from it. */
+bool node_address_parse(struct slice text, struct slice *host, uint64_t *port);
+/* The witness behind the regions, which have room for it; `self` if this node is it. */
+void node_witness_read(struct doc *d, const struct doc_node *section, int role,
+                       const struct doc_node *region, struct node_region *regions,
+                       struct node_config *c);
+/* coordination.etcd; c has its cluster and lease already. */
+void node_etcd_read(struct doc *d, const struct doc_node *section, struct node_config *c);
 /* What a node believes of proxies and tells them: further keys of the file. */
 struct node_mouths_source {
 	const struct doc_node *trusted_proxies, *decision_keys, *agent_check;

@@ -321,10 +321,10 @@ class Cluster:
 
 
 class Playground(Cluster):
-    def __init__(self, directory, base=None):
+    def __init__(self, directory, base=None, options=()):
         super().__init__(directory, base or free_port_base(), REGIONS)
         self.process = subprocess.Popen(
-            [BINARY, "playground", "--dir", str(self.dir), "--port-base", str(self.base)],
+            [BINARY, "playground", "--dir", str(self.dir), "--port-base", str(self.base), *options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.output = ""
         self._wait_ready()
@@ -388,11 +388,16 @@ class Nodes(Cluster):
     `serve`. Options are lines for the node files. Two workers each: playgrounds have one."""
 
     def __init__(self, directory, regions, residency, cells, tenants, options="", base=None,
-                 http_of=None, workers=2, hosts=None):
+                 http_of=None, workers=2, coordination="{file: coordination}", witness=None,
+                 hosts=None):
         super().__init__(directory, base or free_port_base(), regions)
         self.http.update(http_of or {})
         self.hosts.update(hosts or {})
         self.processes, self.options, self.workers = {}, options, workers
+        self.coordination, self.witness = coordination, witness
+        if witness:
+            self.admin[witness] = self.base + 101 + len(self.regions)
+            self.replication[witness] = self.base + 201 + len(self.regions)
         self.dir.mkdir(parents=True, exist_ok=True)
         (self.dir / "cluster.secret").write_text(secrets.token_hex(32))
         lines = []
@@ -405,18 +410,23 @@ class Nodes(Cluster):
             residency="\n".join(f"  {n}: {{{rest}}}" for n, rest in residency.items()),
             cells="\n".join(f"  {n}: {{{rest}}}" for n, rest in cells.items()),
             tenants="\n".join(lines)))
-        for region in self.regions:
+        for region in self.regions + ([witness] if witness else []):
             self.write_node(region)
 
     def node_text(self, region, data=None, options=None):
-        text = (f"cluster: nodes\nregion: {region}\ndata: {data or region}\npolicy: policy.yaml\n"
-                "coordination: {file: coordination}\nsecret_file: cluster.secret\n"
+        place = "role: witness" if region == self.witness else f"data: {data or region}"
+        text = (f"cluster: nodes\nregion: {region}\n{place}\npolicy: policy.yaml\n"
+                f"coordination: {self.coordination}\nsecret_file: cluster.secret\n"
                 f"workers: {self.workers}\n"
                 f"{self.options if options is None else options}\nregions:\n")
         for r in self.regions:
             host = self.hosts[r]
             text += (f'  {r}: {{http: "{host}:{self.http[r]}", admin: "{host}:{self.admin[r]}", '
                      f'replication: "{host}:{self.replication[r]}"}}\n')
+        if self.witness:
+            host = self.hosts.setdefault(self.witness, "127.0.0.1")
+            text += (f'witness: {{name: {self.witness}, admin: "{host}:{self.admin[self.witness]}", '
+                     f'replication: "{host}:{self.replication[self.witness]}"}}\n')
         return text
 
     def write_node(self, region, **kwargs):

@@ -6,6 +6,11 @@
 
 static const uint64_t lease_ns = MS(600), renew_ns = MS(100), margin_ns = MS(20);
 
+struct lease_terms coord_terms(void) {
+	return (struct lease_terms){
+		.length_ns = lease_ns, .margin_ns = margin_ns, .rate_error_ppm = 10000};
+}
+
 /* --- the register -------------------------------------------------------------------------- */
 
 static void watched(struct world *w, const struct happening *h) {

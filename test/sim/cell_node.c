@@ -98,6 +98,12 @@ static void act(struct world *w, int node, struct feeding *f, const struct cell_
 		break;
 	case CELL_DO_RELEASE: n->disk.released = a->seq; break;
 	case CELL_DO_TELL: world_say(w, "node %d: %s", node, a->text); break;
+	case CELL_DO_MOVED:
+		world_say(w, "node %d: move: %s %s", node, err_name(a->err), a->text);
+		if (++w->moves_answered > w->moves_asked)
+			world_fail(w, "node %d answers a move twice", node);
+		w->moves_made += a->err == ERR_OK;
+		break;
 	case CELL_DO_REFUSE:
 		world_say(w, "node %d refuses %d: %s", node, a->replica, a->text);
 		net_break(w, node, a->replica);
@@ -155,6 +161,16 @@ void node_feed(struct world *w, int node, const struct cell_event *event) {
 	check_step(w, node);
 }
 
+bool node_move(struct world *w, int to, uint64_t wait_ms) {
+	int home = w->revision ? w->placement.home[1] - '0' : -1;
+	if (home < 0 || !w->nodes[home].running || w->nodes[home].paused) return false;
+	const struct cell_event e = {.type = CELL_EV_MOVE, .replica = to, .wait_ms = (uint32_t)wait_ms};
+	world_say(w, "node %d is asked to hand over to %d", home, to);
+	w->moves_asked++;
+	node_feed(w, home, &e);
+	return true;
+}
+
 /* --- writes ------------------------------------------------------------------------------------------ */
 
 static void flush(struct world *w, const struct happening *h) {
@@ -203,6 +219,7 @@ void node_start(struct world *w, int node) {
 		.apply_pause_ns = MS(50),
 		.apply_bytes = 4096,
 		.inflight_bytes = 1 << 20,
+		.failsafe = w->failsafe ? coord_terms() : (struct lease_terms){0},
 		.lookup = disk_lookup,
 		.arg = &n->disk,
 	};

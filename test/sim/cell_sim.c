@@ -28,11 +28,14 @@ enum fault_kind {
 	FAULT_STALL,
 	FAULT_BREAK,
 	FAULT_COORD,
+	FAULT_COORD_ALL,
+	FAULT_SILENCE,
 	FAULT_FULL,
 	FAULT_IO,
 	FAULT_SLOW,
 	FAULT_CHECKPOINT,
 	FAULT_WIPE,
+	FAULT_MOVE,
 	FAULT_FREEZE,
 	FAULT_KINDS
 };
@@ -70,6 +73,9 @@ static void fault_end(struct world *w, const struct happening *h) {
 		break;
 	case FAULT_STALL: net_stall(w, h->a, (int)h->x, false); break;
 	case FAULT_COORD: coord_heal(w, h->a); break;
+	case FAULT_COORD_ALL:
+		for (int i = 0; i < w->n; i++) coord_heal(w, i);
+		break;
 	case FAULT_FULL: n->disk.full = false; break;
 	case FAULT_SLOW: n->slow_ns = 0; break;
 	default: break;
@@ -83,6 +89,8 @@ static bool fault_may(const struct world *w, enum fault_kind kind, int node) {
 	if (kills && (!n->running || n->paused || n->disk.io_error_in || n->disk.fenced))
 		return false;
 	if (kind == FAULT_FREEZE) return w->clocks_may_lie;
+	if (kind == FAULT_SILENCE) return false;
+	if (kind == FAULT_COORD_ALL) return w->failsafe;
 	if (kind != FAULT_WIPE) return true;
 	/* One wiped disk is survivable where two others have every write. */
 	return w->sync && !w->availability && w->n >= 3 && w->k >= 2 && !w->wiped && w->revision &&
@@ -117,12 +125,17 @@ static void fault_begin(struct world *w, enum fault_kind kind, int a, int b) {
 		n->cut_off = true;
 		world_say(w, "node %d loses coordination", a);
 		break;
+	case FAULT_COORD_ALL:
+		for (int i = 0; i < w->n; i++) w->nodes[i].cut_off = true;
+		world_say(w, "coordination is gone");
+		break;
 	case FAULT_FULL:
 		n->disk.full = true;
 		world_say(w, "node %d: disk full", a);
 		break;
 	case FAULT_IO: n->disk.io_error_in = 1 + (int)world_random(w, 20); break;
 	case FAULT_SLOW: n->slow_ns = world_between(w, MS(5), MS(150)); break;
+	case FAULT_MOVE: node_move(w, a, world_between(w, 0, 1000)); break;
 	case FAULT_CHECKPOINT:
 		if (n->running) disk_checkpoint(w, a);
 		break;
@@ -149,6 +162,24 @@ static void fault_freeze_home(struct world *w, int b) {
 	         (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_COORD});
 }
 
+static void isolate(struct world *w, const struct happening *h) {
+	fault_begin(w, FAULT_ISOLATE, h->a, h->a);
+}
+
+/* What promises are for: the home loses coordination, goes on by the word of its copies, and then
+ * loses them, too, while they choose another. */
+static void fault_silence_home(struct world *w) {
+	int a = cell_sim_home(w);
+	if (a < 0 || !w->nodes[a].running || w->nodes[a].paused) return;
+	uint64_t alone = world_between(w, MS(350), MS(800)), lasts = alone + MS(1200);
+	fault_begin(w, FAULT_COORD, a, a);
+	world_at(w, alone, (struct happening){.node = -1, .fn = isolate, .a = a});
+	world_at(w, lasts,
+	         (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_ISOLATE});
+	world_at(w, lasts,
+	         (struct happening){.node = -1, .fn = fault_end, .a = a, .b = FAULT_COORD});
+}
+
 static void fault_next(struct world *w, const struct happening *h) {
 	if (w->faults_over) return;
 	enum fault_kind kind = (enum fault_kind)world_random(w, FAULT_KINDS);
@@ -156,6 +187,8 @@ static void fault_next(struct world *w, const struct happening *h) {
 	int b = (a + 1 + (int)world_random(w, (uint64_t)w->n - 1)) % w->n;
 	if (kind == FAULT_FREEZE && w->clocks_may_lie) {
 		fault_freeze_home(w, b);
+	} else if (kind == FAULT_SILENCE && w->failsafe) {
+		fault_silence_home(w);
 	} else if (fault_may(w, kind, a)) {
 		fault_begin(w, kind, a, b);
 		uint64_t lasts = world_chance(w, 70) ? world_between(w, MS(10), MS(500))
@@ -200,10 +233,11 @@ static void world_setup(struct world *w, uint64_t seed, bool verbose, bool clock
 	if (w->n > NODES_MAX) w->n = NODES_MAX;
 	w->sync = world_chance(w, 70);
 	w->availability = world_chance(w, 50);
+	w->failsafe = seed % 2 == 0;
 	w->k = w->sync ? 2 + (int)world_random(w, (uint64_t)w->n - 1) : 1;
 	if (w->k > 2 && world_chance(w, 50)) w->k = 2;
-	world_say(w, "n %d k %d %s %s", w->n, w->k, w->sync ? "sync" : "async",
-	          w->availability ? "availability" : "consistency");
+	world_say(w, "n %d k %d %s %s%s", w->n, w->k, w->sync ? "sync" : "async",
+	          w->availability ? "availability" : "consistency", w->failsafe ? " failsafe" : "");
 	check_init(w);
 	load_init(w);
 	coord_init(w);
@@ -294,14 +328,16 @@ int main(int argc, char **argv) {
 	uint64_t seconds = number(argc, argv, "--seconds", 4);
 	bool verbose = flag(argc, argv, "--verbose"), clocks_lie = flag(argc, argv, "--clocks-lie");
 	cell_mutants = (unsigned)number(argc, argv, "--mutant", 0);
-	uint64_t steps = 0, acks = 0, quarantined = 0, failed = 0, epochs = 0;
+	uint64_t steps = 0, acks = 0, quarantined = 0, moves = 0, failed = 0, epochs = 0, went_on = 0;
 	for (uint64_t seed = first; seed < first + count; seed++) {
 		world_setup(&w, seed, verbose, clocks_lie);
 		world_run(&w, MS(1000) * seconds);
 		steps += w.steps;
 		acks += w.acks;
+		moves += w.moves_made;
 		quarantined += w.quarantined;
 		epochs += w.placement.epoch;
+		went_on += w.went_on;
 		if (w.failed) {
 			failed++;
 			printf("seed %llu: %s\n", (unsigned long long)seed, w.why);
@@ -309,10 +345,11 @@ int main(int argc, char **argv) {
 		world_teardown(&w);
 		if (failed && (cell_mutants || failed >= 10)) break;
 	}
-	printf("%llu steps, %llu acknowledged writes, %llu epochs, %llu records quarantined, %llu "
-	       "failed\n",
+	printf("%llu steps, %llu acknowledged writes, %llu epochs, %llu moves, %llu records "
+	       "quarantined, %llu failed, %llu acknowledged without coordination\n",
 	       (unsigned long long)steps, (unsigned long long)acks, (unsigned long long)epochs,
-	       (unsigned long long)quarantined, (unsigned long long)failed);
+	       (unsigned long long)moves, (unsigned long long)quarantined,
+	       (unsigned long long)failed, (unsigned long long)went_on);
 	if (cell_mutants) return failed ? 0 : 1;
 	return failed ? 1 : 0;
 }

@@ -134,10 +134,13 @@ struct world {
 	size_t heap_count, heap_cap;
 	bool verbose, failed, faults_over, clocks_lied, clocks_may_lie;
 	bool wiped;
+	uint64_t moves_asked, moves_answered, moves_made;
 	char why[400];
 
 	int n, k;
 	bool sync, availability;
+	bool failsafe;       /* homes go on by their copies' promises */
+	uint64_t went_on;    /* acknowledgements of homes whose lease was over */
 	struct node nodes[NODES_MAX];
 	struct conn conns[NODES_MAX][NODES_MAX]; /* [low][high] */
 	struct member_slot members[NODES_MAX];
@@ -198,6 +201,7 @@ void net_node_gone(struct world *w, int node);
 
 /* cell_coord.c */
 void coord_init(struct world *w);
+struct lease_terms coord_terms(void);
 void coord_join(struct world *w, int node);
 void coord_put(struct world *w, int node, const struct placement *p, uint64_t revision);
 void coord_node_gone(struct world *w, int node, bool proof);
@@ -211,6 +215,8 @@ void node_start(struct world *w, int node);
 void node_crash(struct world *w, int node, bool power);
 void node_feed(struct world *w, int node, const struct cell_event *e);
 void node_propose(struct world *w, int node, struct proposal *p);
+/* Asks whoever is home by coordination to hand over; false: nobody runs there. */
+bool node_move(struct world *w, int to, uint64_t wait_ms);
 void node_freeze(struct world *w, int node, bool frozen);
 
 /* cell_check.c */

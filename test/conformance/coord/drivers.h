@@ -31,6 +31,8 @@ struct place {
 };
 struct driver {
 	const char *name;
+	/* Deaths are not proven, and nobody sees at once that a name is in use. */
+	bool across_machines;
 	void (*start)(struct place *p);
 	enum err (*open)(struct place *p, const char *node, struct coord **out);
 	/* Until the condition holds; false: it did not within 5 s. */
@@ -79,8 +81,11 @@ static void embedded_stop(struct place *p) {
 	rmdir(p->dir);
 }
 
-static const struct driver embedded_driver = {"coord-embedded", embedded_start, embedded_open,
-                                              embedded_run, embedded_stop};
+static const struct driver embedded_driver = {.name = "coord-embedded",
+                                              .start = embedded_start,
+                                              .open = embedded_open,
+                                              .run = embedded_run,
+                                              .stop = embedded_stop};
 
 /* --- memory ------------------------------------------------------------------------------- */
 
@@ -106,5 +111,8 @@ static void memory_stop(struct place *p) {
 	sim_free(p->sim);
 }
 
-static const struct driver memory_driver = {"coord-memory", memory_start, memory_open, memory_run,
-                                            memory_stop};
+static const struct driver memory_driver = {.name = "coord-memory",
+                                            .start = memory_start,
+                                            .open = memory_open,
+                                            .run = memory_run,
+                                            .stop = memory_stop};

@@ -1,7 +1,11 @@
 /* What the parts of the suite share: two handles on one place, a request that is waited for, and
  * a main that runs the part on every driver. */
 #pragma once
+#ifdef COORD_ETCD
+#include "etcd_driver.h"
+#else
 #include "drivers.h"
+#endif
 
 static const struct driver *driver;
 static struct place place;
@@ -75,12 +79,27 @@ static enum err get(struct coord *c, const char *key) {
 }
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+#ifndef COORD_ETCD_FAULTS
+static int run_on(const struct driver *d, const struct CMUnitTest *tests, size_t count) {
+	driver = d;
+	return _cmocka_run_group_tests(d->name, tests, count, NULL, NULL);
+}
+
+/* On every driver; with COORD_ETCD on that of etcd, plainly and then with all that keeps others
+ * out of it. */
 static int run_on_all(const struct CMUnitTest *tests, size_t count) {
-	const struct driver *drivers[] = {&embedded_driver, &memory_driver};
+#ifdef COORD_ETCD
 	int failed = 0;
-	for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
-		driver = drivers[i];
-		failed += _cmocka_run_group_tests(driver->name, tests, count, NULL, NULL);
+	for (int tls = 0; tls < 2; tls++) {
+		cluster_start(&cluster, tls);
+		if (tls) cluster_enable_users(&cluster);
+		cluster_has_users = tls;
+		failed += run_on(&etcd_driver, tests, count);
+		cluster_stop(&cluster);
 	}
 	return failed;
+#else
+	return run_on(&embedded_driver, tests, count) + run_on(&memory_driver, tests, count);
+#endif
 }
+#endif

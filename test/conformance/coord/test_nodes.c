@@ -129,32 +129,40 @@ static void changes_of_nodes_are_noticed(void **state) {
 	assert_true(will_see(b, "a", 3, 1, false));
 	shut(&a);
 	assert_true(is_noticed(&n)); /* a handle that is closed cannot renew any more */
-	assert_true(will_see(b, "a", 3, 1, true));
+	if (driver->across_machines)
+		assert_true(will_see(b, "a", 4, 0, false)); /* it said so itself */
+	else
+		assert_true(will_see(b, "a", 3, 1, true));
 }
 
 /* --- handles ---------------------------------------------------------------------------------- */
 
 static void a_name_is_held_once(void **state) {
 	struct coord *again;
-	assert_int_equal(driver->open(&place, "a", &again), ERR_EXISTS);
+	if (!driver->across_machines)
+		assert_int_equal(driver->open(&place, "a", &again), ERR_EXISTS);
 	assert_int_equal(join(a), ERR_OK);
 	assert_int_equal(put(a, "k", 0, "kept"), ERR_OK);
 	shut(&a);
 	assert_int_equal(driver->open(&place, "a", &a), ERR_OK);
 	assert_int_equal(beat(a), ERR_CONFLICT); /* the life before is not this one's */
 	assert_int_equal(join(a), ERR_OK);
-	assert_int_equal(call.op.revision, 2);
+	assert_int_equal(call.op.revision, driver->across_machines ? 3 : 2);
 	assert_int_equal(get(a, "k"), ERR_OK);
 	assert_string_equal(call.value, "kept");
 }
 
+static struct call second;
+static bool second_was_first; /* requests may overtake each other */
+
 static void close_inside(struct coord_op *op, enum err err) {
 	on_done(op, err);
+	second_was_first = second.done;
 	shut(&a);
 }
 
 static void may_be_closed_inside_a_callback(void **state) {
-	static struct call first, second;
+	static struct call first;
 	begin(&first)->done = close_inside;
 	begin(&second);
 	a->ops->read(a, "k", &first.op);
@@ -162,7 +170,7 @@ static void may_be_closed_inside_a_callback(void **state) {
 	assert_true(driver->run(&place, is_done, &first));
 	assert_int_equal(put(b, "k", 0, "after"), ERR_OK);
 	assert_null(a);
-	assert_false(second.done);
+	assert_int_equal(second.done, second_was_first);
 }
 
 static void put_closes_inside(struct coord_op *op, enum err err) {

@@ -130,6 +130,32 @@ static void base64url_vectors(void **state) {
 	assert_string_equal(text, "-__-");
 }
 
+static void base64_vectors(void **state) {
+	const char *vectors[][2] = {{"", ""},
+	                            {"f", "Zg=="},
+	                            {"fo", "Zm8="},
+	                            {"foo", "Zm9v"},
+	                            {"foob", "Zm9vYg=="},
+	                            {"\xfb\xff\xfe", "+//+"}};
+	for (size_t i = 0; i < 6; i++) {
+		char text[16];
+		uint8_t bytes[16];
+		size_t len;
+		assert_int_equal(base64_encode(slice_str(vectors[i][0]), text),
+		                 strlen(vectors[i][1]));
+		assert_string_equal(text, vectors[i][1]);
+		assert_int_equal(base64_decode(slice_str(text), bytes, 16, &len), ERR_OK);
+		assert_true(slice_eq(slice_of(bytes, len), slice_str(vectors[i][0])));
+	}
+	const char *bad[] = {"Zg", "Zg=", "Zg===", "Z===", "=", "====", "Zh==", "Zg==Zg==", "-__-",
+	                     "Zm9 ", "Zm\n9"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		uint8_t bytes[16];
+		size_t len;
+		assert_int_equal(base64_decode(slice_str(bad[i]), bytes, 16, &len), ERR_INVALID);
+	}
+}
+
 static void base64url_every_length(void **state) {
 	for (size_t n = 0; n < 100; n++) {
 		uint8_t in[100], *out = malloc(n ? n : 1);
@@ -169,6 +195,7 @@ int main(void) {
 		cmocka_unit_test(hex_both_ways),
 		cmocka_unit_test(hex_refuses),
 		cmocka_unit_test(base64url_vectors),
+		cmocka_unit_test(base64_vectors),
 		cmocka_unit_test(base64url_every_length),
 		cmocka_unit_test(base64url_refuses),
 	};

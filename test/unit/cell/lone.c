@@ -199,6 +199,10 @@ void lone_open(struct lone *l, int replicas, int self, bool sync, int copies) {
 	                                   .self = self,
 	                                   .sync = sync,
 	                                   .copies = copies,
+	                                   .max_loss = l->max_loss,
+	                                   .max_lag_ns = l->max_lag_ns,
+	                                   .throttle = l->throttle,
+	                                   .failover_after_ns = l->failover_after_ns,
 	                                   .heartbeat_ns = MS(20),
 	                                   .seal_wait_ns = MS(200),
 	                                   .rank_delay_ns = MS(150),
@@ -207,6 +211,8 @@ void lone_open(struct lone *l, int replicas, int self, bool sync, int copies) {
 	                                   .apply_pause_ns = l->apply_pause_ns,
 	                                   .apply_bytes = 4096,
 	                                   .inflight_bytes = 1 << 20,
+	                                   .failsafe = l->failsafe,
+	                                   .witness = l->witness,
 	                                   .lookup = lookup,
 	                                   .arg = l};
 	l->core = cell_new(&config, &l->info);

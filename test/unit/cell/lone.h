@@ -38,7 +38,11 @@ struct lone {
 	int said_count;
 	bool hold; /* the store does nothing until lone_store is called */
 	bool hold_place;
-	uint64_t apply_pause_ns; /* as configured */
+	uint64_t apply_pause_ns; /* as configured; likewise: */
+	uint64_t max_loss, max_lag_ns, failover_after_ns;
+	bool throttle;
+	struct lease_terms failsafe;
+	bool witness; /* likewise: replica number `replicas` */
 };
 
 void lone_open(struct lone *l, int replicas, int self, bool sync, int copies);

@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "frame_replay.h"
 
-enum { TYPES = FRAME_REFUSED };
+enum { TYPES = FRAME_VOUCHED };
 static struct buf out;
 
 static struct frame sample(enum frame_type type) {

@@ -22,11 +22,12 @@ static int teardown(void **state) {
 
 static void comes_back(void **state) {
 	const struct placement all[] = {
-		{7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east"},
-		{1, PLACEMENT_PROMOTING, "a", 1, 0, ""},
+		{7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east", 0, 0},
+		{8, PLACEMENT_PROMOTING, "us-west", 5, 2, "us-east", 7, 4711},
+		{1, PLACEMENT_PROMOTING, "a", 1, 0, "", 0, 0},
 		{UINT64_MAX, PLACEMENT_PROMOTING, "eu-central-with-a-long-name-31c", UINT32_MAX, 8,
-	         "b"},
-		{9, PLACEMENT_PROMOTING, "us-east", 0, 2, "us-east"},
+	         "b", 0, 0},
+		{9, PLACEMENT_PROMOTING, "us-east", 0, 2, "us-east", 0, 0},
 	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		struct placement p;
@@ -39,11 +40,13 @@ static void comes_back(void **state) {
 		assert_string_equal(p.from, all[i].from);
 		assert_int_equal(p.generation, all[i].generation);
 		assert_int_equal(p.copies, all[i].copies);
+		assert_true(p.marker_epoch == all[i].marker_epoch);
+		assert_true(p.marker_seq == all[i].marker_seq);
 	}
 }
 
 static void reads_as_an_operator_would(void **state) {
-	const struct placement p = {7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east"};
+	const struct placement p = {7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east", 0, 0};
 	assert_int_equal(placement_encode(&p, &text), ERR_OK);
 	assert_true(
 		slice_is(buf_slice(&text),
@@ -56,6 +59,11 @@ static void refuses_everything_else(void **state) {
 		" ",
 		"epoch=7",
 		"epoch=7 state=active home=a generation=3",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b marker=6-5",
+		"epoch=7 state=promoting home=a generation=3 copies=2 marker=6-5",
+		"epoch=7 state=promoting home=a generation=3 copies=2 from=b marker=7-5",
+		"epoch=7 state=promoting home=a generation=3 copies=2 from=b marker=6-0",
+		"epoch=7 state=promoting home=a generation=3 copies=2 from=b marker=6",
 		"epoch=-7 state=active home=a generation=3 copies=2",
 		"epoch=07x state=active home=a generation=3 copies=2",
 		"epoch=18446744073709551616 state=active home=a generation=3 copies=2",

@@ -376,6 +376,26 @@ static void what_is_not_committed_is_not_read(void **state) {
 	}
 }
 
+/* Cut off from all, it does not know what another home has taken meanwhile. */
+static void a_home_without_a_lease_is_not_fresh(void **state) {
+	struct pair *w = *state;
+	struct ask put = {0}, before = {0}, after = {0};
+	ask_expect(w, &put, 0, "PUT", "/v1/data/a/k", "v", 204);
+	ask_field(&before, "Holdfast-Consistency", "bounded=1s");
+	ask_expect(w, &before, 0, "GET", "/v1/data/a/k", "", 200);
+	assert_string_equal(before.region, "aa");
+	sim_cut(w->sim, "aa", "bb", true);
+	sim_cut(w->sim, "bb", "aa", true);
+	coord_memory_cut(w->coordination, "aa", true);
+	sim_run_for(w->sim, 3000 * MS);
+	ask_field(&after, "Holdfast-Consistency", "bounded=1s");
+	ask_expect(w, &after, 0, "GET", "/v1/data/a/k", "", 503);
+	coord_memory_cut(w->coordination, "aa", false);
+	sim_cut(w->sim, "bb", "aa", false);
+	sim_cut(w->sim, "aa", "bb", false);
+	sim_run_for(w->sim, 5000 * MS);
+}
+
 /* No home anywhere: held for the time allowed, and then told that nothing happened. */
 static void without_a_home_requests_are_held_then_told(void **state) {
 	struct pair *w = *state;
@@ -410,6 +430,7 @@ int main(void) {
 		TEST(a_home_that_hangs_is_left),
 		TEST(a_write_is_not_done_again_on_top_of_a_later_one),
 		TEST(what_is_not_committed_is_not_read),
+		TEST(a_home_without_a_lease_is_not_fresh),
 		TEST(without_a_home_requests_are_held_then_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

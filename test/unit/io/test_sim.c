@@ -244,6 +244,101 @@ static void wall_clocks_differ(void **state) {
 	sim_free(s);
 }
 
+static void note_time(void *arg) {
+	struct io **io = arg;
+	*io = NULL;
+}
+
+static void monotonic_clocks_differ_in_rate(void **state) {
+	const struct sim_options options = {.seed = 1};
+	struct sim *s = sim_new(&options);
+	struct io *fast = sim_node(s, "fast"), *slow = sim_node(s, "slow");
+	struct io *fast_waits = fast, *slow_waits = slow;
+	sim_run_for(s, 1000 * MS);
+	sim_set_rate(s, "fast", 10000);
+	sim_set_rate(s, "slow", -10000);
+	assert_true(io_now_ns(fast) == io_now_ns(slow)); /* a new rate is no jump */
+	uint64_t start_ns = io_now_ns(fast);
+	io_timer_start(io_timer_new(fast, note_time, &fast_waits), 1000 * MS);
+	io_timer_start(io_timer_new(slow, note_time, &slow_waits), 1000 * MS);
+	sim_run_for(s, 990 * MS);
+	assert_ptr_equal(fast_waits, fast); /* 999.9 ms by its own clock */
+	sim_run_for(s, 2 * MS);
+	assert_null(fast_waits);
+	assert_true(io_now_ns(fast) >= start_ns + 1000 * MS);
+	sim_run_for(s, 18 * MS);
+	assert_ptr_equal(slow_waits, slow);
+	sim_run_for(s, 2 * MS);
+	assert_null(slow_waits);
+	assert_true(io_now_ns(slow) >= start_ns + 1000 * MS);
+	assert_true(io_now_ns(fast) - io_now_ns(slow) > 20 * MS);
+	sim_free(s);
+}
+
+static void a_frozen_machine_loses_time(void **state) {
+	const struct sim_options options = {.seed = 1};
+	struct sim *s = sim_new(&options);
+	struct io *a = sim_node(s, "a"), *b = sim_node(s, "b");
+	struct io *soon = a, *later = a;
+	io_timer_start(io_timer_new(a, note_time, &soon), 100 * MS);
+	io_timer_start(io_timer_new(a, note_time, &later), 3000 * MS);
+	sim_run_for(s, 50 * MS);
+	sim_pause(s, "a", true);
+	sim_run_for(s, 1000 * MS);
+	sim_lose_time(s, "a", 1000 * MS);
+	sim_pause(s, "a", false);
+	assert_true(io_now_ns(b) - io_now_ns(a) == 1000 * MS);
+	sim_run_for(s, 49 * MS);
+	assert_ptr_equal(soon, a); /* it is not late: it slept */
+	sim_run_for(s, 2 * MS);
+	assert_null(soon);
+	sim_run_for(s, 2890 * MS);
+	assert_ptr_equal(later, a);
+	sim_run_for(s, 20 * MS);
+	assert_null(later);
+	sim_free(s);
+}
+
+static void a_slow_path_delays_and_loses(void **state) {
+	struct game usual, slow, lossy;
+	game_init(&usual, 7);
+	game_init(&slow, 7);
+	game_init(&lossy, 7);
+	sim_slow(slow.sim, "a", "b", 100 * MS, 0);
+	sim_slow(lossy.sim, "a", "b", 0, 100000);
+	sim_run_for(usual.sim, 5000 * MS);
+	sim_run_for(slow.sim, 5000 * MS);
+	sim_run_for(lossy.sim, 5000 * MS);
+	assert_true(slow.moves < usual.moves / 3 && slow.moves > 50);
+	assert_true(lossy.moves < usual.moves / 3 && lossy.moves > 50);
+	assert_int_equal(lossy.ends, 0);
+	sim_slow(slow.sim, "a", "b", 0, 0);
+	sim_run_for(slow.sim, 5000 * MS);
+	assert_true(slow.moves > usual.moves * 3 / 4);
+	game_done_with(&usual);
+	game_done_with(&slow);
+	game_done_with(&lossy);
+}
+
+static void a_disk_hangs_alone(void **state) {
+	struct game g;
+	game_init(&g, 8);
+	sim_run_for(g.sim, 50 * MS);
+	sim_hang(g.sim, "b", true);
+	sim_run_for(g.sim, 50 * MS);
+	int stuck = g.moves;
+	sim_run_for(g.sim, 1000 * MS);
+	assert_int_equal(g.moves, stuck);
+	struct knock k = {0};
+	io_tcp_connect(g.players[0].io, "b", 81, 100 * MS, on_knocked, &k);
+	sim_run_for(g.sim, 50 * MS);
+	assert_int_equal(k.err, ERR_UNAVAILABLE); /* refused at once: its network is well */
+	sim_hang(g.sim, "b", false);
+	sim_run_for(g.sim, 100 * MS);
+	assert_true(g.moves > stuck + 5);
+	game_done_with(&g);
+}
+
 static void the_plan_has_its_own_random(void **state) {
 	const struct sim_options options = {.seed = 1};
 	struct sim *a = sim_new(&options), *b = sim_new(&options);
@@ -266,6 +361,10 @@ int main(void) {
 		cmocka_unit_test(a_crash_breaks_connections_and_forgets_jobs),
 		cmocka_unit_test(the_dead_refuse_and_the_dark_are_silent),
 		cmocka_unit_test(wall_clocks_differ),
+		cmocka_unit_test(monotonic_clocks_differ_in_rate),
+		cmocka_unit_test(a_frozen_machine_loses_time),
+		cmocka_unit_test(a_slow_path_delays_and_loses),
+		cmocka_unit_test(a_disk_hangs_alone),
 		cmocka_unit_test(the_plan_has_its_own_random),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,9 @@
 #define HEAD                                                                                       \
 	"cluster: c\nregion: b\ndata: d\npolicy: p.yaml\ncoordination: {file: co}\nsecret_file: "  \
 	"s\n"
+#define ETCD(text)                                                                                 \
+	"cluster: c\nregion: b\ndata: d\npolicy: p.yaml\ncoordination: {etcd: " text               \
+	"}\nsecret_file: s\n"
 #define REGIONS                                                                                    \
 	"regions:\n"                                                                               \
 	"  a: {http: \"127.0.0.1:7101\", admin: \"127.0.0.1:7201\", replication: "                 \
@@ -90,6 +93,34 @@ static void what_is_written_counts(void **state) {
 	node_config_free(c);
 }
 
+static void coordination_may_be_etcd(void **state) {
+	struct node_config *c = load_node(ETCD("{endpoints: [\"http://[::1]:2379\"]}") REGIONS
+	                                  "lease: {length: 2s, renew: 300ms}\n");
+	assert_string_equal(c->coordination, "");
+	assert_int_equal(c->etcd.endpoint_count, 1);
+	assert_string_equal(c->etcd.endpoints[0], "http://[::1]:2379");
+	assert_string_equal(c->etcd.prefix, "/holdfast/c/");
+	assert_int_equal(c->etcd.timeout_ms, 2000);
+	assert_string_equal(c->etcd.ca, "");
+	node_config_free(c);
+	c = load_node(ETCD(
+		"{endpoints: [\"https://e1:1\", \"https://e2:2\"], prefix: /x/y/, ca: ca.pem, "
+		"cert: c.pem, key: k.pem, user: u, password_file: pw, timeout: 70ms}") REGIONS);
+	assert_int_equal(c->etcd.endpoint_count, 2);
+	assert_string_equal(c->etcd.endpoints[1], "https://e2:2");
+	assert_string_equal(c->etcd.prefix, "/x/y/");
+	assert_string_equal(c->etcd.ca, "ca.pem");
+	assert_string_equal(c->etcd.cert, "c.pem");
+	assert_string_equal(c->etcd.key, "k.pem");
+	assert_string_equal(c->etcd.user, "u");
+	assert_string_equal(c->etcd.password_file, "pw");
+	assert_int_equal(c->etcd.timeout_ms, 70);
+	node_config_free(c);
+	c = load_node(HEAD REGIONS);
+	assert_int_equal(c->etcd.endpoint_count, 0);
+	node_config_free(c);
+}
+
 static const struct {
 	const char *yaml, *said;
 } cases[] = {
@@ -101,12 +132,11 @@ static const struct {
          "1:10: cluster: found 'C'; expected 1 to 31 of a-z, 0-9 and '-', not beginning with '-'\n"
          "2:9: region: no region is named 'c'; expected one of: a, b\n"
          "3:7: data: found ''; expected the directory of this node's data\n"
-         "5:1: coordination: the key 'file' is missing; expected the path of the coordination "
-         "file, "
-         "shared by all regions\n"
+         "5:1: coordination: found nothing; expected {file: PATH} for regions on one machine, or "
+         "{etcd: {endpoints: [...]}}\n"
          "6:1: regoins: unknown key (did you mean 'regions'?); expected one of: cluster, region, "
          "data, "
-         "policy, coordination, secret_file, regions, workers, lease, limits, hold, storage, "
+         "policy, coordination, secret_file, regions, workers, role, witness, lease, limits, "
          "...\n"},
 	{HEAD REGIONS "decisions: 2000000\ntrusted_proxies: [10.0.0.0/33, x, [], 10.0.0.1]\n"
                       "country_header: CF-IPCountry\ndecision_keys: [secret, sha256:00]\n"
@@ -172,6 +202,51 @@ static const struct {
          "10:8: lease: renewed every 100ms, a lease of 200ms is lost with one or two late "
          "renewals; "
          "expected renew to be at most a third of length\n"},
+	{HEAD REGIONS "role: witness\n",
+         "10:7: role: there is no `witness` below; expected its name and addresses\n"},
+	{HEAD REGIONS "role: home\nwitness: {name: a, admin: \"h:1\"}\n",
+         "10:7: role: found 'home'; expected region or witness\n"
+         "11:1: witness: the key 'replication' is missing; expected HOST:PORT, such as "
+         "\"127.0.0.1:7209\"\n"
+         "11:17: witness.name: 'a' is a region; expected a third place\n"},
+	{HEAD REGIONS "role: witness\nwitness: {name: w, admin: \"h:1\", replication: \"h:2\"}\n",
+         "2:9: region: the role is witness; expected its name, w\n"},
+	{"cluster: c\nregion: w\npolicy: p\ncoordination: {file: f}\nsecret_file: s\n" REGIONS
+         "witness: {name: w, admin: \"h:1\", replication: \"h:2\"}\n",
+         "1:1: the key 'data' is missing; expected the directory of this node's data\n"
+         "2:9: region: this is the witness; expected `role: witness`, too\n"},
+	{ETCD("{}, file: f") REGIONS,
+         "5:16: coordination.etcd: the key 'endpoints' is missing; expected a list such as "
+         "[\"https://etcd-1:2379\", \"https://etcd-2:2379\"]\n"
+         "5:22: coordination.etcd: there is a file, too; expected one of the two\n"},
+	{ETCD("{endpoints: [], prefix: holdfast, timeout: 1ms}") REGIONS,
+         "5:23: coordination.etcd.endpoints: 0 endpoints; expected 1 to 9\n"
+         "5:46: coordination.etcd.prefix: found 'holdfast'; expected what the keys begin with, "
+         "from / to /, such as /holdfast/production/\n"
+         "5:65: coordination.etcd.timeout: found '1ms'; expected a duration such as 500ms, 30s or "
+         "5m, 50ms to 1m\n"},
+	{ETCD("{endpoints: [\"https://h:1/\", \"h:1\", \"ftp://h:1\", \"http://u@h:1\", "
+              "[], \"http://h:1\", \"https://h:1\"]}") REGIONS,
+         "5:35: coordination.etcd.endpoints[0]: found 'https://h:1/'; expected https://HOST:PORT "
+         "or http://HOST:PORT\n"
+         "5:51: coordination.etcd.endpoints[1]: found 'h:1'; expected https://HOST:PORT or "
+         "http://HOST:PORT\n"
+         "5:58: coordination.etcd.endpoints[2]: found 'ftp://h:1'; expected https://HOST:PORT or "
+         "http://HOST:PORT\n"
+         "5:71: coordination.etcd.endpoints[3]: found 'http://u@h:1'; expected https://HOST:PORT "
+         "or http://HOST:PORT\n"
+         "5:87: coordination.etcd.endpoints[4]: found a list; expected https://HOST:PORT or "
+         "http://HOST:PORT\n"
+         "5:105: coordination.etcd.endpoints[6]: found 'https://h:1' among others; expected all "
+         "https or all http: the weakest is what protects nothing\n"},
+	{ETCD("{endpoints: [\"http://h:1\"], ca: ca, cert: c, user: u}") REGIONS,
+         "5:54: coordination.etcd.ca: the endpoints are http and use none; expected https\n"
+         "5:64: coordination.etcd.cert: found cert without key; expected both or neither\n"
+         "5:64: coordination.etcd.cert: the endpoints are http and use none; expected https\n"
+         "5:73: coordination.etcd.user: found user without password_file; expected both or "
+         "neither\n"
+         "5:73: coordination.etcd.user: the endpoints are http: the password would be readable on "
+         "its way; expected https\n"},
 	{HEAD "regions: {}\n",
          "2:9: region: no region is named 'b'; expected one of: (there is none)\n"
          "7:1: regions: 0 regions; expected 1 to 64\n"},
@@ -215,12 +290,58 @@ static void the_policy_must_have_the_same_regions(void **state) {
 	        "regions of the policy\n");
 }
 
+#define WITNESS "witness: {name: w, admin: \"w:1\", replication: \"w:2\"}\n"
+
+static void a_witness_has_a_vote_and_no_data(void **state) {
+	struct node_config *c = load_node(
+		"cluster: c\nregion: w\nrole: witness\npolicy: p\ncoordination: {file: f}\n"
+		"secret_file: s\n" REGIONS WITNESS);
+	assert_true(c->has_witness && c->is_witness);
+	assert_int_equal(c->region_count, 2);
+	assert_int_equal(c->self, 2);
+	assert_string_equal(c->regions[2].name, "w");
+	assert_string_equal(c->regions[2].replication.host, "w");
+	assert_int_equal(c->regions[2].admin.port, 1);
+	assert_int_equal(c->regions[2].http.port, 0);
+	assert_string_equal(c->data, "");
+	node_config_free(c);
+	c = load_node(HEAD REGIONS WITNESS);
+	assert_true(c->has_witness && !c->is_witness);
+	assert_int_equal(c->self, 1);
+	node_config_free(c);
+}
+
+static void check_voters(const char *yaml, bool right) {
+	struct policy *p = load_good(POLICY(REGION("a") ", " REGION("b")));
+	struct node_config *c = load_node(yaml);
+	enum err e = node_config_check(c, "p.yaml", p, report_keep, &r);
+	assert_int_equal(e, right ? ERR_OK : ERR_INVALID);
+	if (!right)
+		assert_string_equal(
+			r.text,
+			"7:1: regions: two have no third voter: when one is gone, the other "
+			"cannot know whether it is gone or cut off, and no failover can be "
+			"automatic; expected a `witness` in a third place, where a member of "
+			"etcd is, too\n");
+	node_config_free(c);
+	policy_free(p);
+}
+
+static void two_regions_need_a_third_voter(void **state) {
+	check_voters(ETCD("{endpoints: [\"http://h:1\"]}") REGIONS, false);
+	check_voters(ETCD("{endpoints: [\"http://h:1\"]}") REGIONS WITNESS, true);
+	check_voters(HEAD REGIONS, true); /* the kernel is their third */
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_as_documented),
 		cmocka_unit_test(what_is_written_counts),
+		cmocka_unit_test(coordination_may_be_etcd),
 		cmocka_unit_test(says_exactly_that),
 		cmocka_unit_test(the_policy_must_have_the_same_regions),
+		cmocka_unit_test(a_witness_has_a_vote_and_no_data),
+		cmocka_unit_test(two_regions_need_a_third_voter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
