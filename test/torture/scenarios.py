@@ -9,18 +9,16 @@ import contextlib
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
+from etcd_hosts import HOSTS
 from harness import wait_for
 from world import CELLS, COPIES, LEASE_S
 
 SCENARIOS = {}
 NOT_RUN = {
-    2: "coordination is a shared file here, which no cut reaches; needs etcd",
-    16: "failback is a planned move: not in this program yet",
-    17: "planned moves: not in this program yet",
-    18: "coordination is a shared file here: it does not go away alone; needs etcd",
-    21: "a witness needs etcd",
+    21: "another shape of cluster: test/e2e/test_etcd.py has it",
     23: "moving a tenant between residency classes: not in this program yet",
     24: "the PostgreSQL store: not in this program yet",
 }
@@ -32,7 +30,7 @@ class Scenario:
 
 
 def scenario(number, title, ci=False, needs=()):
-    """needs: "root" (mounts of devices), "preload" (faults.so)."""
+    """needs: "root" (mounts of devices), "preload" (faults.so), "etcd"."""
     def add(run):
         SCENARIOS[number] = Scenario(number, title, run, ci, needs)
         return run
@@ -109,20 +107,122 @@ def asymmetric(run):
 @scenario(5, "home's region cut off entirely, some clients still attached to it", ci=True)
 def full_cut(run):
     run.start()
+    run.limit_s = 6.0
     home = run.home("us-1")
-    run.note("coordination is a shared file: the cut-off home keeps its lease, nobody replaces it")
-    run.served -= {CELLS[cell][1] for cell in CELLS if run.home(cell) == home}
+    if not run.etcd:
+        run.note("coordination is a shared file: the cut-off home keeps its lease, nobody replaces it")
+        run.served -= {CELLS[cell][1] for cell in CELLS if run.home(cell) == home}
     before = run.epochs()
     with run.load(run.others(home)) as load, run.load([home]) as stayed:
         load.go_on(20)
+        stayed.go_on(20)
         load.fault()
-        run.wire.set_both([home], run.others(home), cut=True)
+        run.wire.set_both([home], [h for h in run.wire.hosts if h not in (home, "clients")], cut=True)
         load.go_on(20, run.served)
         run.rest(3)
         run.wire.heal()
         load.go_on(20)
         stayed.go_on(20)
-    run.expect(before == run.epochs(), "a home whose lease was good was replaced")
+    after = run.epochs()
+    if run.etcd:
+        run.expect(all(after[c] > before[c] for c in ("us-1", "trio-1")), "a home that was cut off was not replaced")
+    else:
+        run.expect(before == after, "a home whose lease was good was replaced")
+
+
+@scenario(2, "home cut off from etcd alone, the copies reach it", needs=("etcd",))
+def cut_from_coordination(run):
+    run.start()
+    home = run.home("us-1")
+    with run.load(run.others(home)) as load, run.load([home], ["acme", "umbra"]) as stayed:
+        load.go_on(20)
+        load.fault()
+        run.wire.set_both([home], HOSTS, cut=True)
+        run.rest(4)
+        homes = [r for r in COPIES["us-1"] if run.cluster.home("us-1", [r])]
+        run.expect(len(homes) == 1, f"homes of us-1 at one time: {homes}")
+        load.go_on(20)
+        run.wire.heal()
+        load.go_on(20)
+        stayed.go_on(10)
+    run.note("replaced" if run.epoch("us-1") > run.start_epochs["us-1"] else "went on by promises")
+
+
+@scenario(16, "the home dies in the middle of its move back")
+def death_in_failback(run):
+    run.start()
+    first = run.home("us-1")
+    run.cluster.kill(first)
+    second = wait_other_home(run, "us-1", first)
+    run.cluster.start(first)
+    run.wait_whole()
+    for victim in (second, first):
+        other = first if victim == second else second
+        run.expect(run.home("us-1") == victim or run.cluster.move("us-1", victim), "no move to the start")
+        with run.load(run.others(first, second), ["acme", "globex"]) as load:
+            load.go_on(20)
+            load.fault()
+            asked = threading.Thread(target=run.cluster.move, args=("us-1", other, False))
+            asked.start()
+            run.rest(0, 0.03)
+            run.cluster.kill(victim)
+            asked.join()
+            load.go_on(40)
+        homes = [r for r in COPIES["us-1"] if run.cluster.home("us-1", [r])]
+        run.expect(homes == [other], f"homes after the move back was cut short: {homes}")
+        run.cluster.start(victim)
+        run.wait_whole()
+
+
+@scenario(17, "planned moves there and back, 40 under load; the target dies in 5 more")
+def planned_moves(run):
+    run.start()
+    moves = 40
+    with run.load(["eu-west", "eu-central"], ["acme", "globex"]) as load:
+        load.go_on(20)
+        load.fault()
+        for _ in range(moves):
+            home = run.home("us-1")
+            run.cluster.move("us-1", next(r for r in COPIES["us-1"] if r != home))
+        load.go_on(20)
+    pause = load.outages_s()["acme"]
+    run.expect(pause < 0.5, f"a planned move held writes up for {pause:.2f} s")
+    run.note(f"{moves} moves, longest pause {pause * 1000:.0f} ms")
+    for _ in range(5):
+        home = run.home("us-1")
+        target = next(r for r in COPIES["us-1"] if r != home)
+        with run.load(["eu-west", "eu-central"], ["acme", "globex"]) as load:
+            load.go_on(10)
+            load.fault()
+            asked = threading.Thread(target=run.cluster.move, args=("us-1", target, False))
+            asked.start()
+            run.rest(0, 0.03)
+            run.cluster.kill(target)
+            asked.join()
+            load.go_on(20)
+        run.cluster.start(target)
+        run.wait_whole()
+
+
+@scenario(18, "etcd: all of it is gone for 8 s, then its members stop one at a time", needs=("etcd",))
+def coordination_gone(run):
+    run.start()
+    before = run.epochs()
+    with run.load() as load:
+        load.go_on(20)
+        load.fault()
+        run.etcd.kill(*HOSTS)
+        run.rest(8)
+        load.go_on(20)
+        run.etcd.start(*HOSTS)
+        run.rest(1)
+        for host in HOSTS:
+            run.etcd.send_signal(host, signal.SIGSTOP)
+            run.rest(2)
+            run.etcd.send_signal(host, signal.SIGCONT)
+            run.rest(1)
+        load.go_on(20)
+    run.expect(before == run.epochs(), f"homes have moved: {before} {run.epochs()}")
 
 
 @scenario(6, "SIGSTOP of the home for D/2, 2 D and 5 s, clients attached to it", ci=True)

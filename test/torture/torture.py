@@ -1,6 +1,7 @@
 """`make torture`: four regions as real processes under real faults; one line a scenario.
 
-usage: torture.py [--only N,M] [--ci] [--list] [--json] [--seed N] [--keep DIR]
+usage: torture.py [--only N,M] [--ci] [--list] [--json] [--seed N] [--coord file|etcd]
+                  [--keep DIR]
 
 Needs network, mount and process namespaces (root, or unprivileged user namespaces) and
 /dev/net/tun. Everything lives in namespaces that end with this process, however that ends: there
@@ -51,6 +52,8 @@ def arguments():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--coord", choices=["file", "etcd"], default="file",
+                        help="what the regions agree through; scenarios that need etcd have it always")
     parser.add_argument("--keep", help="keep logs and data of what failed in this directory")
     return parser.parse_args()
 
@@ -77,12 +80,13 @@ def build_preload(directory):
     return library if done.returncode == 0 else None
 
 
-def run_one(scenario, wire, seed, preload, keep):
+def run_one(scenario, wire, seed, preload, keep, coord):
     from world import Run
     path = Path(tempfile.mkdtemp(prefix="holdfast-torture-"))
     run, row, started = None, {}, time.monotonic()
     try:
-        run = Run(wire, path, seed, preload if "preload" in scenario.needs else None)
+        run = Run(wire, path, seed, preload if "preload" in scenario.needs else None,
+                  coord == "etcd" or "etcd" in scenario.needs)
         scenario.run(run)
         row = run.judge()
     except Exception as error:
@@ -99,12 +103,14 @@ def run_one(scenario, wire, seed, preload, keep):
     return row
 
 
-def missing(scenario, preload):
+def missing(scenario, preload, coord):
     """Why it cannot be run here, or None."""
     if "root" in scenario.needs and not os.environ[IS_ROOT]:
         return "needs root: mounts a device"
     if "preload" in scenario.needs and not preload:
         return "needs a C compiler"
+    if (coord == "etcd" or "etcd" in scenario.needs) and not shutil.which("etcd"):
+        return "needs etcd (Debian: etcd-server)"
     return None
 
 
@@ -145,20 +151,21 @@ def main():
     if not options.json:
         print(f"{'#':>2}  {'scenario':58} {'outage':>8} {'lost':>5} {'quar.':>6}  verdict", flush=True)
     from wire import Wire
+    import etcd_hosts
     import harness
     broken = 0
     with tempfile.TemporaryDirectory(prefix="holdfast-torture-") as tools:
         preload = build_preload(tools)
-        wire = Wire(["clients", *harness.REGIONS], seed)
+        wire = Wire(["clients", *harness.REGIONS, *etcd_hosts.HOSTS], seed)
         for i, number in enumerate(numbers):
             scenario = SCENARIOS.get(number)
-            reason = NOT_RUN[number] if not scenario else missing(scenario, preload)
+            reason = NOT_RUN[number] if not scenario else missing(scenario, preload, options.coord)
             if reason:
                 show(number, scenario.title if scenario else "", {"verdict": "not run", "reason": reason},
                      options.json)
                 continue
             progress(f"[{i + 1}/{len(numbers)}] {scenario.title} …")
-            row = run_one(scenario, wire, seed, preload, options.keep)
+            row = run_one(scenario, wire, seed, preload, options.keep, options.coord)
             progress("")
             broken += row["verdict"] != "held"
             show(number, scenario.title, row, options.json)

@@ -13,6 +13,7 @@ from pathlib import Path
 import harness
 import history
 from clients import Load
+from etcd_hosts import EtcdHosts
 from harness import REGIONS, wait_for
 
 CELLS = {
@@ -39,12 +40,12 @@ storage: {segment: 1MiB, min_free: 4MiB, retain: 64MiB}
 class Regions(harness.Nodes):
     """The cluster of one scenario. Ports are the same everywhere: each host has its own."""
 
-    def __init__(self, directory, wire, preload=None):
+    def __init__(self, directory, wire, preload=None, coordination="{file: coordination}"):
         self.wire, self.preload = wire, preload
         super().__init__(
             directory, REGIONS, RESIDENCY, {c: "replicas: " + text for c, (text, _) in CELLS.items()},
             {t: f"residency: {r}, cell: {c}" for t, (r, c) in TENANTS.items()}, options=OPTIONS,
-            base=27000, workers=1, hosts={r: wire.address[r] for r in REGIONS})
+            base=27000, workers=1, coordination=coordination, hosts={r: wire.address[r] for r in REGIONS})
 
     def copies(self, cell):
         return COPIES[cell]
@@ -65,6 +66,13 @@ class Regions(harness.Nodes):
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
+    def move(self, cell, to, check=True):
+        """A planned move, asked for on the host of `to`."""
+        done = subprocess.run(self.wire.command(to, harness.BINARY, "cell", "move", cell, "--to", to, "-c",
+                                                self.dir / f"{to}.yaml"), capture_output=True, timeout=60)
+        assert not check or done.returncode == 0, (cell, to, done.stdout, done.stderr)
+        return done.returncode == 0
+
     def send_signal(self, region, number):
         os.kill(self.pid(region), number)
 
@@ -82,10 +90,12 @@ class Regions(harness.Nodes):
 class Run:
     """One scenario from start to judgement."""
 
-    def __init__(self, wire, directory, seed, preload=None):
+    def __init__(self, wire, directory, seed, preload=None, with_etcd=False):
         self.wire, self.seed, self.random = wire, seed, random.Random(seed)
         self.directory = Path(directory)
-        self.cluster = Regions(self.directory, wire, preload)
+        self.etcd = EtcdHosts(self.directory / "etcd", wire) if with_etcd else None
+        self.cluster = Regions(self.directory, wire, preload,
+                               *([self.etcd.coordination()] if with_etcd else []))
         self.markers = {t: f"residue-{t}-{os.urandom(6).hex()}" for t in TENANTS}
         self.loads, self.disks, self.broken, self.notes = [], [], [], []
         self.served = set(TENANTS)  # tenants that must not notice
@@ -204,6 +214,8 @@ class Run:
 
     def judge(self):
         """Heals, waits until all is equal again, and checks every promise. Returns the row."""
+        if self.etcd:
+            self.etcd.all_up()
         self.cluster.all_up()
         self.wait_whole()
         quarantined, records = self.quarantined()
@@ -226,5 +238,7 @@ class Run:
     def stop(self):
         self.wire.heal()
         self.cluster.stop()
+        if self.etcd:
+            self.etcd.stop()
         for path in self.disks:
             subprocess.run(["umount", path], check=True)
