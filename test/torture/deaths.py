@@ -133,10 +133,10 @@ def death_in_failback(run):
         run.wait_whole()
 
 
-@scenario(17, "planned moves there and back, 40 under load; the target dies in 5 more")
+@scenario(17, "planned moves there and back, 20 under load; the target dies in 3 more")
 def planned_moves(run):
     run.start()
-    moves = 40
+    moves = 20
     with run.load(["eu-west", "eu-central"], ["acme", "globex"]) as load:
         load.go_on(20)
         load.fault()
@@ -145,9 +145,9 @@ def planned_moves(run):
             run.cluster.move("us-1", next(r for r in COPIES["us-1"] if r != home))
         load.go_on(20)
     pause = load.outages_s()["acme"]
-    run.expect(pause < 0.5, f"a planned move held writes up for {pause:.2f} s")
+    run.expect(pause < 1.0, f"a planned move held writes up for {pause:.2f} s")
     run.note(f"{moves} moves, longest pause {pause * 1000:.0f} ms")
-    for _ in range(5):
+    for _ in range(3):
         home = run.home("us-1")
         target = next(r for r in COPIES["us-1"] if r != home)
         with run.load(["eu-west", "eu-central"], ["acme", "globex"]) as load:

@@ -1,5 +1,6 @@
 /* Preloaded into a region by `make torture`: a disk that fails and clocks that lie, as the file
- * named by FAULTS says, read anew when it changes. Words: `sync-fails-once`, `wall=SECONDS` (offset
+ * named by FAULTS says, read anew when it changes. Words: `sync-fails-once=PART` (of a
+ * file whose path has PART), `wall=SECONDS` (offset
  * of the wall clock), `rate=FACTOR` (speed of the clocks that leases are measured by). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,10 +30,22 @@ static double word(const char *text, const char *name, double otherwise) {
 	return at ? strtod(at + strlen(name), NULL) : otherwise;
 }
 
+/* Does the path of fd have the word that follows `name` in the text? */
+static bool is_meant(int fd, const char *text, const char *name) {
+	char link[64], path[1024], part[128];
+	const char *at = strstr(text, name);
+	if (!at || sscanf(at + strlen(name), "%127s", part) != 1) return false;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t len = readlink(link, path, sizeof path - 1);
+	path[len > 0 ? len : 0] = 0;
+	return strstr(path, part) != NULL;
+}
+
 int fdatasync(int fd) {
 	static atomic_bool has_failed;
 	char text[256];
-	if (read_faults(text) && strstr(text, "sync-fails-once") && !atomic_exchange(&has_failed, true)) {
+	if (read_faults(text) && is_meant(fd, text, "sync-fails-once=") &&
+	    !atomic_exchange(&has_failed, true)) {
 		errno = EIO;
 		return -1;
 	}
