@@ -140,7 +140,8 @@ enum err client_send(struct client *c, const struct client_request *r, struct cl
 	uint8_t random[ONCE_BYTES];
 	io_random(c->io, random, sizeof(random));
 	hex_encode(slice_of(random, sizeof(random)), c->once);
-	uint64_t deadline = io_now_ns(c->io) + c->timeout_ns;
+	uint64_t timeout_ns = r->timeout_ms ? r->timeout_ms * 1000000 : c->timeout_ns;
+	uint64_t deadline = io_now_ns(c->io) + timeout_ns;
 	int at = r->first >= 0 ? r->first : c->last_good;
 	for (int tries = 1;; tries++) {
 		try_once(c, r, at, deadline);

@@ -26,6 +26,7 @@ struct client_request {
 	bool once;       /* a data write: all tries carry one Idempotency-Key */
 	int first;       /* endpoint to begin with; -1: where the last answer came from */
 	bool only_first; /* no other endpoint will do */
+	uint64_t timeout_ms; /* 0: the client's */
 };
 struct client_answer {
 	int status;

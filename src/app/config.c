@@ -83,15 +83,31 @@ static void resolve_optional(const char *base, const char *path, char out[1024])
 	if (*path) path_resolve(base, path, out);
 }
 
+/* What would fail only when etcd is asked is better said now. */
+static enum err resolve_pem(const char *base, const char *path, char out[1024]) {
+	struct buf text;
+	if (!*path) return ERR_OK;
+	path_resolve(base, path, out);
+	enum err e = config_read_file(out, &text);
+	if (!e && !memmem(buf_slice(&text).ptr, text.len, "-----BEGIN ", 11)) {
+		complain("%s: it is no PEM file, which has a line that begins with -----BEGIN: "
+		         "check the path",
+		         out);
+		e = ERR_INVALID;
+	}
+	buf_done(&text);
+	return e;
+}
+
 static enum err load_etcd(const char *path, struct config *c) {
 	const struct node_etcd *etcd = &c->node->etcd;
 	char file[1024];
 	size_t len;
 	if (!etcd->endpoint_count) return ERR_OK; /* coordination is a file */
-	resolve_optional(path, etcd->ca, c->etcd_ca);
-	resolve_optional(path, etcd->cert, c->etcd_cert);
-	resolve_optional(path, etcd->key, c->etcd_key);
-	if (!*etcd->password_file) return ERR_OK;
+	enum err e = resolve_pem(path, etcd->ca, c->etcd_ca);
+	if (!e) e = resolve_pem(path, etcd->cert, c->etcd_cert);
+	if (!e) e = resolve_pem(path, etcd->key, c->etcd_key);
+	if (e || !*etcd->password_file) return e;
 	path_resolve(path, etcd->password_file, file);
 	return load_line(file, "put the password of etcd's user there", 1,
 	                 sizeof(c->etcd_password) - 1, (uint8_t *)c->etcd_password, &len);

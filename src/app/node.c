@@ -103,6 +103,11 @@ static enum err open_cells(struct node *n, struct host_cell_options *cells, stru
 			.sync = c->mode == CELL_SYNC,
 			.availability = c->on_partition == PARTITION_AVAILABILITY,
 			.copies = c->copies,
+			.max_loss = c->max_loss,
+			.max_lag_ns = c->max_lag_ms * 1000000,
+			.throttle = c->on_lag == LAG_THROTTLE,
+			.replication_sla_ns = c->replication_sla_ms * 1000000,
+			.failover_after_ns = c->failover_after_ms * 1000000,
 		};
 		if (n->config->node->is_witness || !(c->replica_set & (1ull << self))) continue;
 		enum err e = open_store(n, i, &cells[i].store, fault);

@@ -1,9 +1,15 @@
 /* Asks regions and compares their answers. */
 #include "app/view.h"
 
+/* One that hangs keeps nobody from seeing the others. */
+enum { LOOK_MS = 2000 };
+
 json_t *view_fetch(struct target *t, int region, const char *path) {
-	struct client_request r = {
-		.method = "GET", .target = path, .first = region, .only_first = true};
+	struct client_request r = {.method = "GET",
+	                           .target = path,
+	                           .first = region,
+	                           .only_first = true,
+	                           .timeout_ms = LOOK_MS};
 	struct client_answer a;
 	struct fault fault;
 	json_t *root = NULL;
@@ -48,6 +54,12 @@ json_t *view_cells(json_t *all) {
 	json_t *a;
 	json_array_foreach(all, i, a) if (json_is_object(a)) return json_object_get(a, "cells");
 	return NULL;
+}
+
+int view_answering(const json_t *all) {
+	for (size_t i = 0; i < json_array_size(all); i++)
+		if (json_is_object(json_array_get(all, i))) return (int)i;
+	return -1;
 }
 
 bool view_has_home(const json_t *cell) {

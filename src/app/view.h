@@ -15,6 +15,7 @@ json_t *view_cell(json_t *all, const char *cell);
 /* Borrowed. Every region knows every cell: the list of the first that answers; NULL: none does. */
 json_t *view_cells(json_t *all);
 const char *view_text(const json_t *object, const char *name, const char *absent);
+int view_answering(const json_t *all); /* the first region that answers; -1 */
 /* Somebody is home by its own word, and active. */
 bool view_has_home(const json_t *cell);
 /* UNSEEN: others say that it has a home, but that region does not answer us. */

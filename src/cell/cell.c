@@ -30,6 +30,7 @@ struct cell *cell_new(const struct cell_config *config, const struct store_info 
 	c->n = config->replica_count;
 	c->self = config->self;
 	c->overdue_ns = UINT64_MAX;
+	sla_init(&c->sla, config->replication_sla_ns);
 	names_copy(c, config);
 	list_init(&c->appends);
 	list_init(&c->kept);
@@ -238,6 +239,7 @@ static void settle(struct cell *c) {
 	failsafe_go_on(c);
 	serve_more(c);
 	commit_heartbeats(c);
+	commit_measure(c);
 	follow_go_on(c);
 	cell_apply_more(c);
 	cell_answer_committed(c);
@@ -293,6 +295,11 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		.moving_to = c->move.stage ? c->move.to : -1,
 		.draining = move_drains(c),
 		.possible_loss = loss_possible(c),
+		.sla_broken = c->sla.broken,
+		.sla_kept_ms = c->sla.kept_total_ns / MS(1),
+		.sla_broken_ms = c->sla.broken_total_ns / MS(1),
+		.sla_breaches = c->sla.breaches,
+		.sla_budget_left = sla_budget_left(&c->sla),
 		.exposed_ms = (uint32_t)(loss_exposed_ns(c) / MS(1)),
 	};
 	/* Who drains serves no strong reads: another may be active before it has heard how the
@@ -313,7 +320,7 @@ void cell_status(const struct cell *c, uint64_t now_ns, struct cell_status *out)
 		out->caught_up_ms[r] = cell_leading(c) ? commit_caught_up_ms(c, r) : 0;
 		out->lag_ms[r] = cell_leading(c) ? commit_lag_ms(c, r) : c->follow.lag_ms[r];
 	}
-	snprintf(out->held_reason, sizeof out->held_reason, "%s", c->held_reason);
+	memcpy(out->held_reason, c->held_reason, sizeof out->held_reason);
 }
 
 const struct epoch_start *cell_epochs(const struct cell *c, int *count) {

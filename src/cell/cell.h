@@ -21,6 +21,9 @@
  *    wrote (the marker), and names it by CAS (e, me) → (e+1, target, promoting, marker): who is
  *    named so and has the marker begins its epoch at once, with no lease to wait for and nobody
  *    to seal. Before that CAS the home may take it back, after a CAS that proves it still holds.
+ *  - members: whose acknowledgements count is recorded beside k. A copy that is configured anew is
+ *    recorded before it counts; one that is configured no more counts no more at once, and is
+ *    forgotten when the others have everything. Seals go by the record.
  *  - limits of loss: an async cell is not taken over by itself where more might be lost than
  *    max_loss or max_lag allow: HELD, until the old home is back or an operator accepts it.
  *  - degrade: k lives in coordination. `availability` lowers it (recorded, then used) when
@@ -32,6 +35,7 @@
 #include "base/slice.h"
 #include "cell/frame.h"
 #include "cell/placement.h"
+#include "cell/sla.h"
 #include "coord/lease.h"
 #include "store/store.h"
 
@@ -96,6 +100,7 @@ struct cell_config {
 	uint64_t max_loss, max_lag_ns;
 	bool throttle;               /* async: rather no write than to exceed max_lag_ns: ERR_LAGGING */
 	uint64_t failover_after_ns;  /* a home is gone for so long before another takes over; 0: at once */
+	uint64_t replication_sla_ns; /* every copy is at most so far behind; 0: nothing is promised */
 	uint64_t heartbeat_ns;       /* 20 ms */
 	uint64_t seal_wait_ns;       /* async: wait for reachable copies, 200 ms */
 	uint64_t rank_delay_ns;      /* successor number i waits i times this, 150 ms */
@@ -240,6 +245,10 @@ struct cell_status {
 	                          * known */
 	uint32_t exposed_ms;     /* async home: the oldest write that no copy has is at most so old */
 	uint8_t strikes[CELL_REPLICAS_MAX]; /* see placement.h; of those that are held down */
+	/* As measured here while this was home. */
+	bool sla_broken;
+	uint64_t sla_kept_ms, sla_broken_ms, sla_breaches;
+	uint32_t sla_budget_left; /* percent */
 	char held_reason[256];
 };
 struct cell *cell_new(const struct cell_config *config, const struct store_info *info); /* NULL: no memory */

@@ -40,12 +40,36 @@ void commit_ack(struct cell *c, int replica, const struct frame *f) {
 	commit_durable(c, replica, f->seq);
 }
 
-uint32_t commit_lag_ms(const struct cell *c, int replica) {
+/* Who is not there lacks at least what was written since it went. */
+static uint64_t lag_ns(const struct cell *c, int replica) {
 	const struct copy *k = &c->copy[replica];
-	if (replica == c->self || k->durable_seq >= c->last.seq) return 0;
-	uint64_t waiting = k->mark_seq ? (c->now - k->mark_ns) / MS(1) : 0;
-	if (waiting > UINT32_MAX) waiting = UINT32_MAX;
-	return waiting > k->lag_ms ? (uint32_t)waiting : k->lag_ms;
+	if (replica == c->self) return 0;
+	if (k->state != COPY_STREAMING) return k->gone_seq < c->last.seq ? c->now - k->gone_ns : 0;
+	if (k->durable_seq >= c->last.seq) return 0;
+	uint64_t waiting = k->mark_seq ? c->now - k->mark_ns : 0;
+	return waiting > MS(k->lag_ms) ? waiting : MS(k->lag_ms);
+}
+
+uint32_t commit_lag_ms(const struct cell *c, int replica) {
+	uint64_t ms = lag_ns(c, replica) / MS(1);
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX - 1;
+}
+
+void commit_measure(struct cell *c) {
+	uint64_t target = c->config.replication_sla_ns, worst = 0;
+	if (c->role != CELL_HOME || !target || c->n == 1) return sla_pause(&c->sla);
+	for (int r = 0; r < c->n; r++) {
+		uint64_t ns = lag_ns(c, r);
+		if (ns > worst) worst = ns;
+	}
+	enum sla_event event = sla_note(&c->sla, worst, c->now);
+	if (event == SLA_BREACHED)
+		cell_tell(c, LOG_WARN, "a copy is over replication_sla: %llu ms behind",
+		          (unsigned long long)(worst / MS(1)));
+	if (event == SLA_RECOVERED)
+		cell_tell(c, LOG_INFO, "all copies are within replication_sla again, after %llu ms",
+		          (unsigned long long)((c->now - c->sla.broken_ns) / MS(1)));
+	if (worst && worst <= target) cell_wake_at(c, c->now + target - worst + 1);
 }
 
 /* Since it had everything there was, as long as it has not fallen behind by more than is worth a

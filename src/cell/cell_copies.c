@@ -39,7 +39,11 @@ void copies_begin(struct cell *c) {
 	c->put_asked = false;
 	c->copies = c->placement.copies ? (int)c->placement.copies : wanted(c);
 	if (c->copies > c->n) c->copies = c->n;
-	for (int r = 0; r < c->n; r++) c->copy[r].progress_ns = c->now;
+	for (int r = 0; r < c->n; r++) {
+		c->copy[r].progress_ns = c->copy[r].gone_ns = c->now;
+		c->copy[r].gone_seq = 0;
+	}
+	sla_pause(&c->sla);
 }
 
 static void lower(struct cell *c, int to) {

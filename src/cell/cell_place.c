@@ -26,6 +26,7 @@ bool place_put(struct cell *c, enum placement_state state, uint32_t copies) {
 	                      .copies = copies};
 	snprintf(p.home, sizeof p.home, "%s", c->names[c->self]);
 	damp_inherit(c, &p, state == PLACEMENT_PROMOTING && !c->claimed);
+	members_put(c, &p);
 	if (state == PLACEMENT_ACTIVE)
 		memcpy(p.from, p.home, sizeof p.from);
 	else if (c->revision)
@@ -51,6 +52,7 @@ bool place_hand(struct cell *c, int replica, uint64_t epoch) {
 	snprintf(p.home, sizeof p.home, "%s", c->names[replica]);
 	snprintf(p.from, sizeof p.from, "%s", c->names[c->self]);
 	damp_inherit(c, &p, false);
+	members_put(c, &p);
 	c->proposed = p;
 	c->placing = true;
 	struct cell_action *a = cell_act(c, CELL_DO_PLACE);

@@ -171,6 +171,16 @@ static void start_append(struct cell *c) {
 	batch_submit(c, b, c->epoch);
 }
 
+static void start_go_on(struct cell *c) {
+	if (!c->start_seq && !members_recorded(c)) {
+		place_put(c, PLACEMENT_PROMOTING, (uint32_t)c->copies);
+		return;
+	}
+	if (!c->start_seq) return start_append(c);
+	if (c->applied.seq < c->start_seq) return;
+	c->put_asked |= place_put(c, PLACEMENT_ACTIVE, (uint32_t)c->copies);
+}
+
 static void starting(struct cell *c) {
 	c->recovered_seq = c->last.seq;
 	c->starting_ns = c->now;
@@ -180,7 +190,7 @@ static void starting(struct cell *c) {
 	cell_move(c, CELL_STARTING, "log ends at seq %llu", (unsigned long long)c->last.seq);
 	copies_begin(c);
 	loss_recovered(c);
-	start_append(c);
+	start_go_on(c);
 }
 
 /* Enough have promised: who has most? */
@@ -206,12 +216,6 @@ static void fetch_go_on(struct cell *c) {
 	follow_reset(c, 0);
 	cell_move(c, CELL_SEALING, "%s does not answer any more", c->names[c->best]);
 	seal_begin(c);
-}
-
-static void start_go_on(struct cell *c) {
-	if (!c->start_seq) return start_append(c);
-	if (c->applied.seq < c->start_seq) return;
-	c->put_asked |= place_put(c, PLACEMENT_ACTIVE, (uint32_t)c->copies);
 }
 
 void promote_go_on(struct cell *c) {

@@ -8,7 +8,7 @@
 
 int seal_need(const struct cell *c) {
 	if (!c->config.sync || !c->revision || c->placement.copies == 0 || MUTANT(SEAL)) return 1;
-	int need = c->n - (int)c->placement.copies + 1;
+	int need = members_count(c) - (int)c->placement.copies + 1;
 	return need < 1 ? 1 : need;
 }
 
@@ -25,12 +25,12 @@ bool seal_has_log(const struct cell *c, const struct position *at) {
 }
 
 bool seal_reachable(const struct cell *c) {
-	int count = 1, from = seal_last_home(c);
+	int count = members_has(c, c->self), from = seal_last_home(c);
 	if (from == c->self) return true;
 	for (int r = 0; r < c->n; r++) {
 		if (r == c->self || !c->links[r]) continue;
 		if (r == from) return true;
-		count++;
+		count += members_has(c, r);
 	}
 	return count >= seal_need(c);
 }
@@ -64,7 +64,7 @@ static bool enough(const struct cell *c) {
 	for (int r = 0; r < c->n; r++) {
 		bool witness = c->sealed[r] && seal_has_log(c, &c->sealed_at[r]);
 		if (witness && r == from) return true;
-		count += witness;
+		count += witness && members_has(c, r);
 		if (!c->sealed[r] && (c->links[r] || (c->peers[r].known && c->peers[r].up)))
 			all = false;
 	}
@@ -77,7 +77,8 @@ static void say_held(struct cell *c) {
 	if (c->role == CELL_HELD) return;
 	if (c->now < hold_ns) return cell_wake_at(c, hold_ns);
 	int count = 0;
-	for (int r = 0; r < c->n; r++) count += c->sealed[r] && seal_has_log(c, &c->sealed_at[r]);
+	for (int r = 0; r < c->n; r++)
+		count += c->sealed[r] && members_has(c, r) && seal_has_log(c, &c->sealed_at[r]);
 	cell_move(c, CELL_HELD, "sealed %d copies, needs %d: bring back a region that has a copy",
 	          count, seal_need(c));
 }

@@ -10,6 +10,10 @@ static void frames_forget(struct copy *k) {
 
 void serve_stop(struct cell *c, int replica) {
 	struct copy *k = &c->copy[replica];
+	if (k->state == COPY_STREAMING && !k->pull) {
+		k->gone_ns = c->now;
+		k->gone_seq = k->durable_seq;
+	}
 	export_stop(c, replica);
 	k->state = COPY_SILENT;
 	k->durable_seq = 0;

@@ -7,6 +7,7 @@
  *   cell_serve.c      one copy's stream as its source sees it: ask, match, records
  *   cell_commit.c     acknowledgements, commit, heartbeats, lag, release
  *   cell_copies.c     k in force: degrade, raise
+ *   cell_members.c    whose acknowledgements count
  *   cell_loss.c       what a failover might lose, and whether that is allowed
  *   cell_damp.c       who died lately goes last
  *   cell_promote.c    when and how a copy becomes home
@@ -123,6 +124,7 @@ struct copy {
 	uint64_t progress_ns;       /* acknowledged more, or all there was */
 	uint64_t caught_up_ns;      /* since when it has all; 0: it has not */
 	uint64_t mark_seq, mark_ns; /* lag: when this seq, still missing there, was durable here */
+	uint64_t gone_ns, gone_seq; /* not streaming: since when, and what it had then */
 	uint32_t lag_ms;
 	bool exporting, export_begun, export_asked, export_ended;
 	uint64_t chunks_sent, chunks_taken;
@@ -290,6 +292,7 @@ struct cell {
 
 	struct follow follow;
 	struct loss loss;
+	struct sla sla;
 	uint64_t strike_ns[CELL_REPLICAS_MAX]; /* when the placement's count was first seen */
 	uint64_t quarantined, refused_frames, lost_estimate;
 };
@@ -381,6 +384,7 @@ void serve_records(struct cell *c, int replica, struct slice bytes, uint64_t las
 void commit_ack(struct cell *c, int replica, const struct frame *f);
 void commit_durable(struct cell *c, int replica, uint64_t seq);
 void commit_advance(struct cell *c);
+void commit_measure(struct cell *c); /* how far behind all are, against what is promised */
 uint64_t commit_quorum(const struct cell *c); /* the seq that k copies have */
 void commit_heartbeats(struct cell *c);
 uint32_t commit_lag_ms(const struct cell *c, int replica);
@@ -413,6 +417,12 @@ uint64_t loss_exposed_ns(const struct cell *c);
 bool damp_holds_down(const struct cell *c, int replica);
 void damp_seen(struct cell *c, const struct placement *next); /* before it is the placement */
 void damp_inherit(const struct cell *c, struct placement *p, bool claims);
+
+/* --- cell_members.c --- */
+bool members_has(const struct cell *c, int replica); /* by the record */
+int members_count(const struct cell *c);             /* likewise */
+bool members_recorded(const struct cell *c);         /* all that would count are */
+void members_put(const struct cell *c, struct placement *p);
 
 /* --- cell_promote.c --- */
 bool promote_home_is_over(const struct cell *c);

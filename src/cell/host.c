@@ -142,6 +142,11 @@ static struct cell *core_new(struct host_cell *c, const struct host_cell_options
 		.sync = o->sync,
 		.copies = o->copies,
 		.availability = o->availability,
+		.max_loss = o->max_loss,
+		.max_lag_ns = o->max_lag_ns,
+		.throttle = o->throttle,
+		.failover_after_ns = o->failover_after_ns,
+		.replication_sla_ns = o->replication_sla_ns,
 		.heartbeat_ns = HEARTBEAT_NS,
 		.seal_wait_ns = SEAL_WAIT_NS,
 		.rank_delay_ns = RANK_DELAY_NS,
@@ -226,6 +231,7 @@ static void cell_stop(struct host_cell *c) {
 	buf_done(&c->looked_up);
 	free(c->name);
 	free(c->key);
+	free(c->accept.key);
 }
 
 /* --- life ------------------------------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/metric.h"
+#include "cell/acceptance.h"
 #include "cell/cell.h"
 #include "coord/coord.h"
 #include "io/files.h"
@@ -17,8 +18,9 @@ struct host_cell_options {
 	const char *name;
 	const int *replicas;     /* region indexes, in order of succession */
 	int replica_count;
-	bool sync, availability;
+	bool sync, availability, throttle;
 	int copies;
+	uint64_t max_loss, max_lag_ns, failover_after_ns, replication_sla_ns; /* see cell.h */
 	struct store *store;     /* NULL when this region holds no copy: then the host only knows the placement */
 };
 struct host_options {
@@ -90,13 +92,13 @@ void host_wait_applied(struct host *h, int cell, struct host_wait *w);
 /* [any] Hands a cell over to the copy in `region` (failover.md 2.8), when that is close behind; done on
  * reply_to's loop when it is active there (or was already), or when nothing has changed. Must be
  * asked of its home. Freed by the caller; after host_free it is not answered any more. */
-enum { HOST_MOVE_WAIT_MAX_MS = 60000 };
+enum { HOST_MOVE_WAIT_MAX_MS = 60000, HOST_MOVE_CAUGHT_UP_MAX_MS = 24 * 3600 * 1000 };
 struct host_move_request {
 	struct io_post post;
 	struct io *reply_to;
 	int region;
-	uint32_t wait_ms;      /* for the copy to be close behind */
-	uint32_t caught_up_ms; /* and to have been so for this long */
+	uint64_t wait_ms;      /* for the copy to be close behind */
+	uint64_t caught_up_ms; /* and to have been so for this long */
 	/* out. ERR_OK; ERR_NOT_HOME; ERR_FORBIDDEN: no copy may live there; ERR_EXISTS: a move is under
 	 * way; ERR_UNAVAILABLE, ERR_TIMEOUT: nothing changed; ERR_OUTCOME_UNKNOWN: look at the home. */
 	enum err err;
@@ -107,6 +109,21 @@ struct host_move_request {
 	void *private[4];
 };
 void host_move(struct host *h, int cell, struct host_move_request *r);
+
+/* [any] Puts into coordination that what is lost with the home of the present epoch is accepted, so that
+ * a copy that holds back takes over (see acceptance.h). done on reply_to's loop when it is recorded
+ * there. Freed by the caller; after host_free it is not answered any more. */
+struct host_accept_request {
+	struct io_post post;
+	struct io *reply_to;
+	struct acceptance acceptance; /* by, reason and for_ms are the caller's; the rest is filled in */
+	/* out. ERR_OK; ERR_PRECONDITION: the cell has a home; ERR_EXISTS: another is being recorded, or was
+	 * meanwhile; ERR_UNAVAILABLE: coordination does not answer, it may be recorded. */
+	enum err err;
+	void (*done)(struct host_accept_request *r);
+	void *private[4];
+};
+void host_accept(struct host *h, int cell, struct host_accept_request *r);
 
 /* [any] Everything, for status: by message to the owner loop; done on reply_to's loop. */
 struct host_status_request {

@@ -195,6 +195,10 @@ enum err host_members_start(struct host *h, const struct host_options *o, struct
 	if (err != ERR_OK)
 		return fault_set(fault, err, "cannot watch the cells' placements: %s",
 		                 err_text(err));
+	err = host_accept_start(h);
+	if (err != ERR_OK)
+		return fault_set(fault, err, "cannot watch what operators accept: %s",
+		                 err_text(err));
 	for (int i = 0; i < h->cell_count; i++) host_placement_read(&h->cells[i]);
 	h->member = join(h, o);
 	if (!h->member)

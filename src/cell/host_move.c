@@ -91,13 +91,14 @@ static void on_asked(struct io_post *post) {
 	c->move.handed = false;
 	const struct cell_event event = {.type = CELL_EV_MOVE,
 	                                 .replica = replica,
-	                                 .wait_ms = r->wait_ms,
-	                                 .caught_up_ms = r->caught_up_ms};
+	                                 .wait_ms = (uint32_t)r->wait_ms,
+	                                 .caught_up_ms = (uint32_t)r->caught_up_ms};
 	host_feed(c, &event);
 }
 
 void host_move(struct host *h, int cell, struct host_move_request *r) {
-	ASSERT(cell >= 0 && cell < h->cell_count && r->wait_ms <= HOST_MOVE_WAIT_MAX_MS);
+	ASSERT(cell >= 0 && cell < h->cell_count && r->wait_ms <= HOST_MOVE_WAIT_MAX_MS &&
+	       r->caught_up_ms <= HOST_MOVE_CAUGHT_UP_MAX_MS);
 	struct move_ticket *t = (struct move_ticket *)(void *)r->private;
 	r->paused_ns = 0;
 	r->epoch = 0;

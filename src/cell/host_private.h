@@ -5,6 +5,7 @@
  *   host_propose.c  writes from any thread, and the answers
  *   host_state.c    what other threads see of a cell
  *   host_move.c     planned moves: asked, watched until they are over
+ *   host_accept.c   that an operator accepts a loss
  *   host_room.c     whose turn it is to send much to a region
  *   host_witness.c  promises of a node that holds no data
  *   host_wait.c     waiting for a position; status
@@ -109,7 +110,8 @@ struct host_op {
 
 struct host_cell_metrics {
 	struct metric *role, *epoch, *failsafe, *committed, *applied, *quarantined, *refused, *failovers;
-	struct metric *appends, *lag[CELL_REPLICAS_MAX], *moves, *moves_failed;
+	struct metric *appends, *lag[CELL_REPLICAS_MAX], *moves, *moves_failed, *possible_loss, *exposed,
+		*degraded, *sla_broken, *sla_kept_ms, *sla_broken_ms, *sla_breaches, *sla_budget;
 	struct histogram *append_seconds, *propose_seconds, *copy_seconds, *move_seconds;
 };
 
@@ -147,6 +149,13 @@ struct host_cell {
 		uint64_t drained_ns; /* 0: not yet */
 		bool handed;         /* now it is the target's turn */
 	} move;
+
+	struct {
+		char *key;                           /* in coordination */
+		uint64_t revision;                   /* last heard of */
+		struct host_accept_request *request; /* NULL: none under way */
+		struct coord_op op;
+	} accept;
 
 	struct list waits;                /* host_wait_ticket */
 	uint64_t wait_seq, wait_until_ns; /* the least of any */
@@ -252,6 +261,9 @@ void host_placement_hint(struct host_cell *c, const struct frame *f);
 void host_moved(struct host_cell *c, const struct cell_action *a);
 void host_move_check(struct host_cell *c, bool draining); /* the state may have moved */
 void host_move_drop(struct host_cell *c);                 /* unanswered */
+
+/* --- host_accept.c --- */
+MUST enum err host_accept_start(struct host *h);
 
 /* --- host_propose.c --- */
 void host_propose_init(struct host *h);

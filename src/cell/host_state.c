@@ -54,6 +54,14 @@ static void count(struct host_cell *c, const struct cell_status *s) {
 	metric_set(m->applied, (int64_t)s->applied.seq);
 	metric_set(m->quarantined, (int64_t)s->quarantined);
 	metric_set(m->refused, (int64_t)s->refused_frames);
+	metric_set(m->degraded, s->degraded);
+	metric_set(m->exposed, s->exposed_ms);
+	metric_set(m->sla_broken, s->sla_broken);
+	metric_set(m->sla_kept_ms, (int64_t)s->sla_kept_ms);
+	metric_set(m->sla_broken_ms, (int64_t)s->sla_broken_ms);
+	metric_set(m->sla_breaches, (int64_t)s->sla_breaches);
+	metric_set(m->sla_budget, s->sla_budget_left);
+	metric_set(m->possible_loss, s->possible_loss > INT64_MAX ? -1 : (int64_t)s->possible_loss);
 	for (int i = 0; i < c->replica_count; i++) metric_set(m->lag[i], s->lag_ms[i]);
 }
 
@@ -117,8 +125,8 @@ void host_history_publish(struct host_cell *c, const struct store_info *info) {
 
 static struct epoch_start start_at(struct host_shared_history *s, uint64_t i) {
 	return (struct epoch_start){
-	        .epoch = atomic_load_explicit(&s->starts[i].epoch, memory_order_acquire),
-	        .seq = atomic_load_explicit(&s->starts[i].seq, memory_order_acquire),
+		.epoch = atomic_load_explicit(&s->starts[i].epoch, memory_order_acquire),
+		.seq = atomic_load_explicit(&s->starts[i].seq, memory_order_acquire),
 	};
 }
 
@@ -154,6 +162,21 @@ enum err host_history_check(const struct host *h, int cell, uint64_t epoch, uint
 
 /* --- metrics ------------------------------------------------------------------------------ */
 
+static void register_sla(struct host_cell *c, const char *l) {
+	struct registry *r = c->host->registry;
+	struct host_cell_metrics *m = &c->metrics;
+	m->sla_broken = metric_gauge(r, "holdfast_cell_sla_broken",
+	                             "1: at this home a copy is over replication_sla now.", l);
+	m->sla_kept_ms = metric_counter(r, "holdfast_cell_sla_kept_ms_total",
+	                                "As home: time in which all copies were within it.", l);
+	m->sla_broken_ms = metric_counter(r, "holdfast_cell_sla_broken_ms_total",
+	                                  "As home: time in which one was not.", l);
+	m->sla_breaches = metric_counter(r, "holdfast_cell_sla_breaches_total",
+	                                 "As home: times that it came to that.", l);
+	m->sla_budget = metric_gauge(r, "holdfast_cell_sla_budget_left_percent",
+	                             "Of the time that it may be broken in a day (0.1 %).", l);
+}
+
 static void register_metrics(struct host_cell *c) {
 	struct registry *r = c->host->registry;
 	struct host_cell_metrics *m = &c->metrics;
@@ -178,6 +201,20 @@ static void register_metrics(struct host_cell *c) {
 	m->failovers = metric_counter(r, "holdfast_cell_failovers_total",
 	                              "Times this region became the home.", l);
 	m->appends = metric_counter(r, "holdfast_cell_appends_total", "Batches made durable.", l);
+	m->degraded = metric_gauge(r, "holdfast_cell_degraded",
+	                           "1: fewer copies acknowledge than configured, and none of the "
+	                           "others takes over by itself.",
+	                           l);
+	m->possible_loss =
+		metric_gauge(r, "holdfast_cell_possible_loss_records",
+	                     "Async, at a copy: records that may be lost if the home were "
+	                     "gone now; -1: not known.",
+	                     l);
+	m->exposed =
+		metric_gauge(r, "holdfast_cell_exposed_ms",
+	                     "Async, at the home: the oldest write that no copy has is at most "
+	                     "so old.",
+	                     l);
 	m->moves = metric_counter(r, "holdfast_cell_moves_total",
 	                          "Planned moves away from this region that were made.", l);
 	m->moves_failed = metric_counter(r, "holdfast_cell_moves_failed_total",
@@ -192,8 +229,10 @@ static void register_metrics(struct host_cell *c) {
 	                                     "From handing a batch to the store to durable.", l);
 	m->propose_seconds = metric_histogram(r, "holdfast_cell_propose_seconds",
 	                                      "From proposing a write to its outcome.", l);
-	m->copy_seconds = metric_histogram(r, "holdfast_cell_copy_seconds",
-	                                   "At its home: from durable here to durable on a copy.", l);
+	m->copy_seconds =
+		metric_histogram(r, "holdfast_cell_copy_seconds",
+	                         "At its home: from durable here to durable on a copy.", l);
+	register_sla(c, l);
 	for (int i = 0; i < c->replica_count; i++) {
 		snprintf(l, sizeof l, "cell=\"%s\",copy=\"%s\"", c->name,
 		         c->host->regions[c->replicas[i]]);

@@ -23,6 +23,8 @@ enum err placement_encode(const struct placement *p, struct buf *out) {
 	                          (unsigned long long)p->epoch, state_names[p->state], p->home,
 	                          (unsigned)p->generation, (unsigned)p->copies);
 	if (!err && p->from[0]) err = buf_printf(out, " from=%s", p->from);
+	for (int i = 0; i < p->set_count && !err; i++)
+		err = buf_printf(out, "%s%s", i ? "," : " set=", p->set[i]);
 	if (!err && p->marker_seq)
 		err = buf_printf(out, " marker=%llu-%llu", (unsigned long long)p->marker_epoch,
 		                 (unsigned long long)p->marker_seq);
@@ -63,6 +65,18 @@ static enum err marker_take(struct slice value, struct placement *p) {
 	return sane ? ERR_OK : ERR_INVALID;
 }
 
+static enum err set_take(struct slice value, struct placement *p) {
+	while (value.len) {
+		if (p->set_count == PLACEMENT_SET_MAX) return ERR_INVALID;
+		char *name = p->set[p->set_count];
+		if (name_take(slice_cut(&value, ','), name)) return ERR_INVALID;
+		for (int i = 0; i < p->set_count; i++)
+			if (strcmp(p->set[i], name) == 0) return ERR_INVALID;
+		p->set_count++;
+	}
+	return ERR_OK;
+}
+
 static enum err strikes_take(struct slice value, struct placement *p) {
 	uint64_t n, most = 0;
 	for (int i = 0; i < PLACEMENT_STRIKES; i++) {
@@ -86,6 +100,7 @@ enum err placement_decode(struct slice text, struct placement *out) {
 	if (number_take(&text, "copies", &p.copies)) return ERR_INVALID;
 	struct slice from = field_take(&text, "from");
 	if (from.len && name_take(from, p.from)) return ERR_INVALID;
+	if (text.len && set_take(field_take(&text, "set"), &p)) return ERR_INVALID;
 	struct slice marker = field_take(&text, "marker");
 	if (marker.len && marker_take(marker, &p)) return ERR_INVALID;
 	if (text.len && strikes_take(field_take(&text, "strikes"), &p)) return ERR_INVALID;

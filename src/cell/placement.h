@@ -1,13 +1,14 @@
 /* A cell's entry in coordination, under the key `cell/NAME`: who is home, at which
  * epoch. Text, so that an operator can read it. Pure.
  *   epoch=7 state=active home=us-east generation=3 copies=2 from=us-east
- *   epoch=8 state=promoting home=us-west generation=5 copies=2 from=us-east marker=7-4711
+ *   epoch=8 state=promoting home=us-west generation=5 copies=2 from=us-east set=us-east,us-west
+ *     marker=7-4711
  *   … strikes=1,0,0,0,0,0,0,0
  */
 #pragma once
 #include "base/buf.h"
 
-enum { PLACEMENT_STRIKES = 8 };
+enum { PLACEMENT_STRIKES = 8, PLACEMENT_SET_MAX = 8 };
 enum placement_state { PLACEMENT_PROMOTING, PLACEMENT_ACTIVE };
 struct placement {
 	uint64_t epoch;
@@ -19,6 +20,10 @@ struct placement {
 	                      * acknowledged */
 	char from[32];       /* the last home that was active: its log has every acknowledged write;
 	                      * empty while copies is 0 */
+	/* Sync cells: whose acknowledgements were counted, the home's among them; none while copies is 0. A
+	 * seal is a matter of this set, whatever is configured by now (failover.md 2.6). */
+	int set_count;
+	char set[PLACEMENT_SET_MAX][32];
 	/* Handed over by `from`, which has stopped: its history ends at this record. Who is named home
 	 * and has it needs nobody's promise. Zero: claimed, or active. */
 	uint64_t marker_epoch, marker_seq;

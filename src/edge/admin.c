@@ -1,6 +1,6 @@
 /* The admin port: for people, probes and scrapers, never for tenants. Serves
  * /metrics, /livez, /readyz, /admin/v1/status, /admin/v1/quarantine/CELL[/ID],
- * /admin/v1/decisions/ID, and POST /admin/v1/cells/CELL/move. */
+ * /admin/v1/decisions/ID, and POST /admin/v1/cells/CELL/{move,failover}. */
 #include "base/parse.h"
 #include "edge/admin_private.h"
 #include "edge/agent.h"
@@ -60,7 +60,7 @@ static void on_request(void *arg, struct http_exchange *x) {
 		size_t skip = sizeof(CELLS_PATH) - 1;
 		admin_cell(a, x, slice_of(h->path.ptr + skip, h->path.len - skip));
 	} else if (h->method != METHOD_GET && h->method != METHOD_HEAD) {
-		admin_problem(x, ERR_METHOD, "this takes GET; POST is for " CELLS_PATH "/CELL/move");
+		admin_problem(x, ERR_METHOD, "this takes GET; POST is for " CELLS_PATH "/CELL/move and …/failover");
 	} else if (slice_is(h->path, "/livez")) {
 		admin_answer(x, 200, "text/plain", SLICE_LIT("ok\n"));
 	} else if (slice_is(h->path, "/readyz")) {
@@ -95,6 +95,7 @@ enum err admin_new(struct io *io, const struct admin_options *options, struct ad
 	a->started_ns = io_now_ns(io);
 	list_init(&a->queries);
 	list_init(&a->moves);
+	list_init(&a->accepts);
 	a->lane = io_lane_new(io, "admin");
 	if (!a->lane) {
 		free(a);
@@ -136,6 +137,7 @@ void admin_free(struct admin *a) {
 	io_lane_free(a->lane);
 	admin_queries_end(a);
 	admin_moves_end(a);
+	admin_accepts_end(a);
 	http_server_free(a->server);
 	agent_free(a->agent);
 	dns_free(a->dns);

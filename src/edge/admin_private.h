@@ -10,7 +10,8 @@ struct admin {
 	uint64_t started_ns;
 	struct io_lane *lane; /* for what reads disks */
 	struct list queries;  /* on the lane */
-	struct list moves;    /* admin_cell.c */
+	struct list moves;    /* admin_move.c */
+	struct list accepts;  /* admin_accept.c */
 	struct agent *agent;  /* NULL: none */
 	struct dns *dns;
 };
@@ -24,7 +25,9 @@ void admin_status(struct admin *a, struct http_exchange *x, bool ready);
 void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice rest);
 /* `id`: what follows /admin/v1/decisions/ in the path. */
 void admin_decision(struct admin *a, struct http_exchange *x, struct slice id);
-/* `rest`: what follows /admin/v1/cells in the path of a POST: /CELL/move. */
+/* `rest`: what follows /admin/v1/cells in the path of a POST: /CELL/move, /CELL/failover. */
 void admin_cell(struct admin *a, struct http_exchange *x, struct slice rest);
-void admin_moves_end(struct admin *a); /* answers those under way; the loop has stopped */
+/* Answer those under way; the loop has stopped. */
+void admin_moves_end(struct admin *a);
+void admin_accepts_end(struct admin *a);
 void admin_queries_end(struct admin *a); /* after the lane has ended: answers those left */

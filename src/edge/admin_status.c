@@ -52,18 +52,29 @@ static enum err render_copies(struct status *s, const struct policy_cell *c,
 
 static enum err render_store(const struct cell_status *k, const struct store_info *i,
                              struct buf *out) {
+	return buf_printf(
+		out,
+		",\"role\":\"%s\",\"copies\":%d,\"degraded\":%s,\"last\":\"%llu-%llu\","
+		"\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
+		"\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
+		"\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu,"
+		"\"exposed_ms\":%u,\"possible_loss\":%lld,\"failsafe\":%s",
+		role_name(k->role), k->copies, k->degraded ? "true" : "false", ull(k->last.epoch),
+		ull(k->last.seq), ull(k->applied.epoch), ull(k->applied.seq), ull(k->committed),
+		ull(i->promised_epoch), ull(i->state_hash), ull(i->log_bytes), ull(i->view_bytes),
+		ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate), k->exposed_ms,
+		k->possible_loss > INT64_MAX ? -1 : (long long)k->possible_loss,
+		k->failsafe ? "true" : "false");
+}
+
+static enum err render_sla(const struct policy_cell *c, const struct cell_status *k,
+                           struct buf *out) {
 	return buf_printf(out,
-	                  ",\"role\":\"%s\",\"copies\":%d,\"degraded\":%s,\"last\":\"%llu-%llu\","
-	                  "\"applied\":\"%llu-%llu\",\"committed\":%llu,\"promised_epoch\":%llu,"
-	                  "\"state_hash\":\"%016llx\",\"log_bytes\":%llu,\"view_bytes\":%llu,"
-	                  "\"checkpoint_seq\":%llu,\"quarantined\":%llu,\"lost_estimate\":%llu,"
-	                  "\"failsafe\":%s",
-	                  role_name(k->role), k->copies, k->degraded ? "true" : "false",
-	                  ull(k->last.epoch), ull(k->last.seq), ull(k->applied.epoch),
-	                  ull(k->applied.seq), ull(k->committed), ull(i->promised_epoch),
-	                  ull(i->state_hash), ull(i->log_bytes), ull(i->view_bytes),
-	                  ull(i->checkpoint_seq), ull(k->quarantined), ull(k->lost_estimate),
-	                  k->failsafe ? "true" : "false");
+	                  ",\"sla\":{\"target_ms\":%llu,\"broken\":%s,\"breaches\":%llu,"
+	                  "\"kept_ms\":%llu,\"broken_ms\":%llu,\"budget_left_percent\":%u}",
+	                  ull(c->replication_sla_ms), k->sla_broken ? "true" : "false",
+	                  ull(k->sla_breaches), ull(k->sla_kept_ms), ull(k->sla_broken_ms),
+	                  k->sla_budget_left);
 }
 
 static enum err render_cell(struct status *s, int i, struct buf *out) {
@@ -86,6 +97,7 @@ static enum err render_cell(struct status *s, int i, struct buf *out) {
 	if (!e && host_store(a->options.host, i)) {
 		e = render_store(k, &s->ask.stores[i], out);
 		if (!e) e = render_copies(s, c, k, out);
+		if (!e) e = render_sla(c, k, out);
 		if (!e) e = buf_append_str(out, ",\"held\":");
 		if (!e) e = http_json_string(out, slice_str(k->held_reason));
 	}

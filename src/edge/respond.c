@@ -22,6 +22,7 @@ static const char *retry_advice(enum err code) {
 	case ERR_NOT_HOME:
 	case ERR_UNAVAILABLE:
 	case ERR_FENCED:
+	case ERR_LAGGING:
 	case ERR_DEADLINE: return RETRY_SAFE;
 	case ERR_OVERLOADED:
 	case ERR_NO_SPACE: return "later";

@@ -30,7 +30,7 @@ static void hold(struct request *r, enum err err, const char *why) {
 		                "this region is shutting down; try another one");
 		return;
 	}
-	if (now >= r->deadline_ns) {
+	if (now + RETRY_NS >= r->deadline_ns) { /* no other try would come before */
 		metric_inc(e->held_expired);
 		respond_problem(r, err, why);
 		return;

@@ -101,6 +101,10 @@ static void on_proposed(struct proposal *p) {
 			"this Idempotency-Key was used for another request in the last day");
 	} else if ((err == ERR_NOT_HOME || err == ERR_FENCED) && !closing) {
 		route_again(r, err, "the cell changed its home; nothing happened, try again");
+	} else if (err == ERR_LAGGING && !closing) {
+		route_again(r, err,
+		            "the copies are further behind than the cell's max_lag allows, so no "
+		            "write is taken; nothing happened, try again");
 	} else if (err == ERR_OUTCOME_UNKNOWN && r->repeatable && !closing) {
 		r->unknown = true;
 		route_again(r, err, "the cell changed its home while this was written");

@@ -83,6 +83,9 @@ void sim_disk_fail(struct files *disk, enum sim_disk_op kind, uint64_t countdown
                    bool sticky);
 /* So much may still be allocated; UINT64_MAX: no bound. What is freed is added. */
 void sim_disk_set_free(struct files *disk, uint64_t bytes);
+/* Rot: one bit of one file whose path begins so is not what was written, durably. Which, is the
+ * number's. false: there is none with bytes in it. */
+bool sim_disk_flip(struct files *disk, const char *prefix, uint64_t number);
 /* How many write points there were: what SIM_ANY counts. */
 uint64_t sim_disk_calls(const struct files *disk);
 /* Power loss now for a disk used without a node: as sim_crash does. */

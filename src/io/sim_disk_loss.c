@@ -93,6 +93,34 @@ void sim_disk_crash(struct files *fs, bool power_loss) {
 	sim_names_lose(d);
 }
 
+static void flip(struct sim_image *im, uint64_t offset, unsigned bit) {
+	uint8_t byte;
+	if (sim_image_read(im, offset, &byte, 1) != 1) return;
+	byte ^= (uint8_t)(1u << bit);
+	sim_image_write(im, offset, &byte, 1);
+}
+
+static bool may_rot(const struct sim_name *n, const char *prefix) {
+	return strncmp(n->path, prefix, strlen(prefix)) == 0 && n->inode->durable.bytes != 0;
+}
+
+bool sim_disk_flip(struct files *fs, const char *prefix, uint64_t number) {
+	struct sim_disk *d = (struct sim_disk *)fs;
+	uint64_t count = 0;
+	LIST_EACH (&d->names, n) count += may_rot(CONTAINER_OF(n, struct sim_name, node), prefix);
+	if (!count) return false;
+	uint64_t chosen = number % count;
+	LIST_EACH (&d->names, n) {
+		struct sim_name *name = CONTAINER_OF(n, struct sim_name, node);
+		if (!may_rot(name, prefix) || chosen--) continue;
+		uint64_t offset = number / 64 % name->inode->durable.bytes;
+		flip(&name->inode->durable, offset, number % 8);
+		flip(&name->inode->now, offset, number % 8);
+		break;
+	}
+	return true;
+}
+
 void sim_disk_power_loss(struct files *fs, uint64_t seed) {
 	((struct sim_disk *)fs)->rng.state = seed;
 	sim_disk_crash(fs, true);

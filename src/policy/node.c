@@ -171,6 +171,12 @@ static void node_defaults(struct node_source *s) {
 	c->retain_bytes = 256 * MIB;
 	c->decisions_kept = 1024;
 	c->country_header = c->dns_state = c->coordination = "";
+	c->etcd = (struct node_etcd){.prefix = "",
+	                             .ca = "",
+	                             .cert = "",
+	                             .key = "",
+	                             .user = "",
+	                             .password_file = ""};
 }
 
 /* --- addresses ------------------------------------------------------------------------ */

@@ -122,13 +122,8 @@ static void check_plain(struct doc *d, const struct doc_node *section) {
 
 void node_etcd_read(struct doc *d, const struct doc_node *section, struct node_config *c) {
 	bool tls = false;
-	struct etcd_source s = {.etcd = {.prefix = "",
-	                                 .ca = "",
-	                                 .cert = "",
-	                                 .key = "",
-	                                 .user = "",
-	                                 .password_file = "",
-	                                 .timeout_ms = c->lease_length_ms}};
+	struct etcd_source s = {.etcd = c->etcd};
+	s.etcd.timeout_ms = c->lease_length_ms;
 	doc_read(d, section, etcd_fields, &s);
 	if (s.endpoints) read_endpoints(d, s.endpoints, &s.etcd, &tls);
 	check_pair(d, section, "cert", "key");

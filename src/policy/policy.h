@@ -11,6 +11,7 @@ typedef uint64_t region_set; /* bit i: policy->regions[i]; a scalar, hence the o
 
 enum consistency { CONSISTENCY_STRONG, CONSISTENCY_SESSION, CONSISTENCY_BOUNDED, CONSISTENCY_EVENTUAL };
 enum cell_mode { CELL_ASYNC, CELL_SYNC };
+enum lag_choice { LAG_HOLD, LAG_THROTTLE };
 enum partition_choice { PARTITION_CONSISTENCY, PARTITION_AVAILABILITY };
 
 struct policy_region {
@@ -33,6 +34,11 @@ struct policy_cell {
 	int copies;                        /* sync: acknowledged when so many have it on disk, home included */
 	enum partition_choice on_partition;
 	uint64_t replication_sla_ms;
+	/* async: more than so many records, or writes of so long, are not lost by an automatic failover;
+	 * 0: no limit */
+	uint64_t max_loss, max_lag_ms;
+	enum lag_choice on_lag;
+	uint64_t failover_after_ms; /* a home is gone for so long before another takes over */
 };
 enum { DAY_MINUTES = 24 * 60 };
 /* Every day, in minutes of the local day; over midnight where to < from; from == to: never. */

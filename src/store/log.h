@@ -65,7 +65,7 @@ struct log {
 	uint64_t appended; /* the same since open, never falling: paces checkpoints */
 	struct epoch_start *epochs;
 	int epoch_count, epoch_cap;
-	uint64_t changes;   /* of epochs: readers copy when it moved */
+	uint64_t changes;   /* of epochs and of what segments there are: readers look anew */
 	struct file *spare; /* the next segment, zeroed, named spare_path */
 	uint64_t spare_bytes;
 	char spare_path[PATH_BYTES];
@@ -135,14 +135,14 @@ enum { LOG_READER_FILES = 4 };
 struct log_reader {
 	struct log *log;
 	struct log_reader_slot {
-		uint64_t nonce,
-			used; /* of the segment: unique, also when a cut made its name anew */
+		uint64_t nonce, used; /* of the segment: unique between two cuts */
 		struct file *file;
 	} slots[LOG_READER_FILES];
 	uint64_t clock;
 	struct log_walk walk;
+	uint64_t changes; /* of the log, when the files were opened */
 	/* Where the record after the last one given begins; next_seq 0: not known. */
-	uint64_t next_seq, next_nonce, next_offset, next_changes;
+	uint64_t next_seq, next_nonce, next_offset;
 };
 void log_reader_init(struct log_reader *r, struct log *log);
 void log_reader_done(struct log_reader *r);

@@ -103,7 +103,11 @@ struct place {
 	uint64_t nonce, offset, end, changes;
 };
 
+/* The segment after a cut may have the nonce of one that was cut off: both come from the one
+ * before them. So no file is kept over a cut. */
 static enum err reader_file(struct log_reader *r, const struct place *place, struct file **out) {
+	if (r->changes != place->changes) log_reader_forget(r);
+	r->changes = place->changes;
 	struct log_reader_slot *oldest = r->slots;
 	for (int i = 0; i < LOG_READER_FILES; i++) {
 		struct log_reader_slot *slot = &r->slots[i];
@@ -148,11 +152,9 @@ static enum err place_find(struct log *log, uint64_t seq, struct place *out) {
 	return err;
 }
 
-/* Who reads on from where it stopped need not look for the place again. After a cut the
- * offset may lie inside another record: `changes` has moved then. */
+/* Who reads on from where it stopped need not look for the place again. */
 static uint64_t offset_of(const struct log_reader *r, const struct place *place, uint64_t seq) {
-	bool known = r->next_seq == seq && r->next_nonce == place->nonce &&
-	             r->next_changes == place->changes;
+	bool known = r->next_seq == seq && r->next_nonce == place->nonce;
 	return known ? r->next_offset : place->offset;
 }
 
@@ -179,7 +181,6 @@ static enum err segment_each(struct log_reader *r, const struct place *place, ui
 	r->next_seq = err ? 0 : *next;
 	r->next_nonce = place->nonce;
 	r->next_offset = w->offset;
-	r->next_changes = place->changes;
 	/* Inside durable bytes there is no end: zeros are damage. */
 	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }

@@ -5,13 +5,14 @@ is proven, leases run out. What clients see when regions and members of etcd fai
 import contextlib
 import os
 import re
+import shutil
 import signal
 import time
 
 import pytest
 
 import harness
-from etcd import MEMBERS, Etcd, Wire
+from etcd import MEMBERS, PASSWORD, Etcd, Wire
 from harness import REGIONS, holdfast, wait_for
 from test_failover import Load
 
@@ -237,6 +238,42 @@ def test_a_home_that_alone_cannot_reach_etcd_is_replaced(etcd):
         assert nodes.home("global-1") == successor
         for key, value in load.acknowledged.items():
             assert initech.get(successor, key, holdfast_consistency="strong").body == value
+
+
+@pytest.mark.parametrize("etcd", [(30, 300, True)], ids=["guarded"], indirect=True)
+def test_certificates_and_a_password(etcd):
+    """As it is run in earnest: names of files are relative to the node's file."""
+    with harness.directory("guarded") as path:
+        urls = ", ".join(f'"{u}"' for u in etcd.urls)
+        for name in ("ca.pem", "cert.pem", "key.pem"):
+            shutil.copy(etcd.dir / name, path / name)
+        (path / "password").write_text(PASSWORD + "\n")
+        nodes = harness.Nodes(
+            path, ["us-east", "us-west", "eu-west"], {"all": "regions: all"},
+            {"global-1": "replicas: [us-east, us-west, eu-west], mode: sync, copies: 2"},
+            {"initech": "residency: all, cell: global-1"},
+            coordination=f"{{etcd: {{endpoints: [{urls}], ca: ca.pem, cert: cert.pem, key: key.pem, "
+                         "user: holdfast, password_file: password}}")
+        holdfast("check", path / "us-east.yaml", check=0)
+        with harness.running(nodes):
+            nodes.start()
+            home = nodes.wait_home("global-1")
+            others = [r for r in nodes.regions if r != home]
+            with Load(nodes.tenant("initech"), others, "guarded") as load:
+                load.go_on()
+                etcd.kill(0)
+                load.go_on(50)
+                nodes.kill(home)
+                load.go_on(50)
+            assert not load.failures
+        (path / "password").write_text("wrong")
+        with harness.running(nodes):
+            nodes.start("us-east")
+            wait_for("it says why", lambda: "authentication failed" in nodes.log("us-east"))
+        (path / "ca.pem").write_text("no certificate")
+        for command in (["check"], ["serve", "-c"]):
+            done = holdfast(*command, path / "us-east.yaml", check=1)
+            assert b"ca.pem" in done.stderr and b"PEM" in done.stderr
 
 
 def test_check_reads_what_the_playground_writes(regions):

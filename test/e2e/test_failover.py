@@ -138,6 +138,7 @@ def test_a_paused_secondary_holds_no_one_up_for_long(own_playground):
     with Load(acme, [home, "eu-west"], "degraded") as load:
         load.go_on(20)
         assert playground.cell(home, "us-1")["degraded"]
+        assert playground.metric(home, "holdfast_cell_degraded", "us-1") == 1
         done = holdfast("status", "--dir", playground.dir)
         assert done.returncode == 1 and b"DEGRADED" in done.stdout
         playground.restore(secondary)

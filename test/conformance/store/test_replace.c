@@ -118,6 +118,23 @@ static void truncate_of_what_was_not_applied(void **state) {
 	history_done(&h);
 }
 
+/* What takes the place of the tail is what readers see, also where the tail had files of its own. */
+static void what_comes_after_a_cut_is_applied(void **state) {
+	enum { KEPT = 20, ALL = 30, BYTES = 2800 }; /* the first segment ends after 21 */
+	struct rig *g = *state;
+	struct history h;
+	history_init(&h);
+	for (int i = 0; i < ALL; i++) history_put_sized(&h, 1, "a", BYTES);
+	for (uint64_t seq = 1; seq <= ALL; seq++) suite_fill(g, &h, seq, seq);
+	CHECK(rig_quarantine(g, &h.at[KEPT]));
+	CHECK(rig_truncate(g, &h.at[KEPT]));
+	history_cut(&h, KEPT);
+	for (int i = KEPT; i < ALL; i++) history_put_sized(&h, 2, "b", BYTES);
+	for (uint64_t seq = KEPT + 1; seq <= ALL; seq++) suite_fill(g, &h, seq, seq);
+	suite_equals(g, &h, ALL);
+	history_done(&h);
+}
+
 /* The promise is not part of the tail. */
 static void promise_survives_a_truncate(void **state) {
 	struct rig *g = *state;
@@ -319,6 +336,7 @@ static const struct suite_case cases[] = {
 	CASE(tail_is_kept_then_cut),
 	CASE(truncate_of_nothing_and_everything),
 	CASE(truncate_of_what_was_not_applied),
+	CASE(what_comes_after_a_cut_is_applied),
 	CASE(promise_survives_a_truncate),
 	CASE(import_replaces_everything),
 	CASE(half_an_import_changes_nothing),

@@ -54,7 +54,8 @@ static bool is_read(const struct call *c) {
 /* --- what it wants -------------------------------------------------------------------------- */
 
 static void think(struct client *k) {
-	uint64_t most = k->number % 2 ? MS(60) : MS(25);
+	uint64_t most = k->number % 2 ? MS(50) : MS(25);
+	if (k->w->options.seed % 3) most *= 5; /* a crowd in each third */
 	io_timer_start(k->next, US(500) + world_random(k->w, most));
 }
 

@@ -1,6 +1,6 @@
 /* The simulation of whole nodes: seeds, over processes; a failing one is told again in words.
  *
- *   holdfast-sim [--seed N] [--count M] [--jobs J] [--clocks-lie] [--shrink] [--without F,F,...]
+ *   holdfast-sim [--seed N] [--count M] [--jobs J] [--clocks-lie] [--local] [--shrink] [--without F,F,...]
  *   holdfast-sim --seed N --tell            the whole story of one seed
  *   holdfast-sim --mutant NAME | --mutants  a rule is switched off: success is that it was noticed
  *   holdfast-sim --twice --count M          the same seeds twice: the same runs?
@@ -26,7 +26,7 @@ struct task {
 	int jobs;
 	const struct mutant *mutant; /* NULL: none */
 	bool mutants;                /* all, one after the other */
-	bool tell, shrink, clocks_lie, twice;
+	bool tell, shrink, clocks_lie, local, twice;
 	const char *self;
 };
 /* Shared by the processes: written by one each, but `stop`. */
@@ -97,8 +97,10 @@ static bool run_seed(const struct options *o, struct result *r, struct buf *stor
 static void run_job(const struct task *t, struct shared *shared, int job) {
 	struct result *r = &shared->results[job];
 	for (uint64_t i = (uint64_t)job; i < t->count && !shared->stop; i += (uint64_t)t->jobs) {
-		const struct options o = {
-			.seed = t->seed + i, .without = t->without, .clocks_lie = t->clocks_lie};
+		const struct options o = {.seed = t->seed + i,
+		                          .without = t->without,
+		                          .clocks_lie = t->clocks_lie,
+		                          .local = t->local};
 		if (!run_seed(&o, r, NULL)) continue;
 		shared->stop = true;
 		return;
@@ -126,7 +128,8 @@ static void print_tail(struct slice story, int lines) {
 
 static bool fails(const struct task *t, uint64_t seed, uint64_t without) {
 	struct result r = {0};
-	const struct options o = {.seed = seed, .without = without, .clocks_lie = t->clocks_lie};
+	const struct options o = {
+		.seed = seed, .without = without, .clocks_lie = t->clocks_lie, .local = t->local};
 	return run_seed(&o, &r, NULL);
 }
 
@@ -141,8 +144,11 @@ static uint64_t shrink(const struct task *t, uint64_t seed, uint64_t without) {
 static void tell(const struct task *t, uint64_t seed, uint64_t without, int lines) {
 	struct result r = {0};
 	struct buf story;
-	const struct options o = {
-		.seed = seed, .without = without, .clocks_lie = t->clocks_lie, .tell = true};
+	const struct options o = {.seed = seed,
+	                          .without = without,
+	                          .clocks_lie = t->clocks_lie,
+	                          .local = t->local,
+	                          .tell = true};
 	run_seed(&o, &r, &story);
 	print_tail(buf_slice(&story), lines);
 	buf_done(&story);
@@ -150,7 +156,8 @@ static void tell(const struct task *t, uint64_t seed, uint64_t without, int line
 	        r.failed ? r.why : "all is well");
 	fprintf(stderr, "again: %s --seed %llu", t->self, (unsigned long long)seed);
 	print_without(without);
-	if (t->clocks_lie) fprintf(stderr, " --clocks-lie");
+	if (t->clocks_lie) fputs(" --clocks-lie", stderr);
+	if (t->local) fputs(" --local", stderr);
 	if (t->mutant) fprintf(stderr, " --mutant %s", t->mutant->name);
 	fprintf(stderr, " --tell\n");
 }
@@ -280,7 +287,8 @@ static int run_twice(const struct task *t) {
 
 static void usage(void) {
 	fputs("usage: holdfast-sim [--seed N] [--count M] [--jobs J] [--without F,F,...] "
-	      "[--clocks-lie]\n                    [--tell | --shrink | --twice | --mutants | "
+	      "[--clocks-lie] [--local]\n                    [--tell | --shrink | --twice | "
+	      "--mutants | "
 	      "--mutant NAME]\nmutants:",
 	      stderr);
 	for (size_t i = 0; i < sizeof mutants / sizeof *mutants; i++)
@@ -321,6 +329,7 @@ static bool take_flag(struct task *t, const char *flag) {
 	} flags[] = {{"--tell", &t->tell},
 	             {"--shrink", &t->shrink},
 	             {"--clocks-lie", &t->clocks_lie},
+	             {"--local", &t->local},
 	             {"--mutants", &t->mutants},
 	             {"--twice", &t->twice}};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {

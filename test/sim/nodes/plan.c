@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "disks.h"
 #include "spy.h"
 #include "world.h"
 
@@ -26,6 +27,8 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_HANG] = "hanging disk",
 	[FAULT_WALL] = "wall clock jumps",
 	[FAULT_ROGUE] = "old policy",
+	[FAULT_WIPE] = "wiped disk",
+	[FAULT_ROT] = "rot on the disk",
 };
 enum { D_MS = 600, CLOCK_PPM = 10000 };
 
@@ -62,7 +65,7 @@ static void fault_make(struct world *w, struct trouble *f) {
 	                             : often[world_random(w, sizeof often / sizeof *often)];
 	f->node = (int)world_random(w, NODES);
 	f->other = (f->node + 1 + (int)world_random(w, NODES - 1)) % NODES;
-	f->cell = (int)world_random(w, CELLS);
+	f->cell = f->kind >= FAULT_WIPE ? 0 : (int)world_random(w, CELLS);
 	f->number = world_random(w, 1 << 30);
 	f->at_ns = world_random(w, w->run_ns);
 	f->lasts_ns = lasts_ns(w, f);
@@ -78,6 +81,7 @@ static int by_time(const void *a, const void *b) {
 void plan_make(struct world *w) {
 	static const int most[] = {4, 10, 20, 40};
 	w->clocks_lie = w->options.clocks_lie || w->options.seed % 8 == 5;
+	w->local = w->options.local || w->options.seed % 4 == 3;
 	w->run_ns = MS(6000) + world_random(w, MS(9000));
 	w->fault_count = 1 + (int)world_random(w, (uint64_t)most[w->options.seed % 4]);
 	for (int i = 0; i < w->fault_count; i++) fault_make(w, &w->plan[i]);
@@ -137,20 +141,6 @@ static void slow_path(struct world *w, const struct trouble *f, bool slow) {
 	sim_slow(w->sim, regions[f->other], regions[f->node], ns, loss_ppm);
 }
 
-static void break_disk(struct world *w, const struct trouble *f, enum err err, bool sticky) {
-	static const enum memory_fault ops[] = {MEMORY_APPEND, MEMORY_APPLY,    MEMORY_PROMISE,
-	                                        MEMORY_APPEND, MEMORY_TRUNCATE, MEMORY_QUARANTINE};
-	struct memory_disk *d = w->node[f->node].disk[f->cell];
-	if (d) memory_disk_fail(d, ops[f->number % 6], 1 + f->number / 8 % 8, err, sticky);
-}
-
-static void mend_disks(struct world *w, int node) {
-	for (int c = 0; c < CELLS; c++)
-		for (int op = 0; op <= MEMORY_IMPORT && w->node[node].disk[c]; op++)
-			memory_disk_fail(w->node[node].disk[c], (enum memory_fault)op, 0, ERR_OK,
-			                 false);
-}
-
 static void arm_kill(struct world *w, const struct trouble *f) {
 	struct node *n = &w->node[f->node];
 	if (!is_up(w, f->node) || !n->spy[f->cell]) return;
@@ -188,8 +178,27 @@ static void aim(struct world *w, struct trouble *f) {
 	if (f->other == home) f->other = (home + 1) % NODES;
 }
 
+/* One copy that is not the home: then the others have every write, and one of them is enough with
+ * the home's. */
+static bool may_lose(const struct world *w, const struct trouble *f) {
+	const struct placing *p = &w->cell[f->cell];
+	int home = home_of(w, f->cell);
+	return !w->wiped && p->sync && p->replica_count > 2 && !p->availability && home >= 0 &&
+	       home != f->node && cell_at(w, f->cell, f->node) && is_up(w, f->node);
+}
+
+static void lose_disk(struct world *w, const struct trouble *f) {
+	if (!may_lose(w, f)) return;
+	w->wiped = true;
+	node_crash(w, f->node, true);
+	if (f->kind == FAULT_WIPE)
+		disk_wipe(w, f->node, f->cell);
+	else
+		disk_rot(w, f->node, f->cell, f->number);
+}
+
 static void begin(struct world *w, struct trouble *f) {
-	if (f->kind != FAULT_ROGUE) aim(w, f);
+	if (f->kind != FAULT_ROGUE && f->kind < FAULT_WIPE) aim(w, f);
 	int i = f->node, j = f->other;
 	switch (f->kind) {
 	case FAULT_KILL:
@@ -214,13 +223,15 @@ static void begin(struct world *w, struct trouble *f) {
 		break;
 	case FAULT_BREAK: sim_reset(w->sim, regions[i], regions[j]); break;
 	case FAULT_SLOW: slow_path(w, f, true); break;
-	case FAULT_NO_SPACE: break_disk(w, f, ERR_NO_SPACE, true); break;
-	case FAULT_IO: break_disk(w, f, ERR_IO, false); break;
+	case FAULT_NO_SPACE: disk_break(w, i, f->cell, f->number, ERR_NO_SPACE, true); break;
+	case FAULT_IO: disk_break(w, i, f->cell, f->number, ERR_IO, false); break;
 	case FAULT_HANG: sim_hang(w->sim, regions[i], true); break;
 	case FAULT_WALL:
 		sim_set_wall(w->sim, regions[i], (int64_t)(f->number % 7200000) - 3600000);
 		break;
 	case FAULT_ROGUE: rogue_start(w, f); break;
+	case FAULT_WIPE:
+	case FAULT_ROT: lose_disk(w, f); break;
 	case FAULT_KINDS: break;
 	}
 }
@@ -233,6 +244,8 @@ static void end(struct world *w, struct trouble *f) {
 	int i = f->node, j = f->other;
 	switch (f->kind) {
 	case FAULT_KILL:
+	case FAULT_WIPE:
+	case FAULT_ROT:
 	case FAULT_POWER: revive(w, i); break;
 	case FAULT_KILL_STEP:
 		if (is_up(w, i) && w->node[i].spy[f->cell])
@@ -264,9 +277,12 @@ static void end(struct world *w, struct trouble *f) {
 		for (int n = 0; n < NODES; n++) cut_coord(w, n, false);
 		break;
 	case FAULT_SLOW: slow_path(w, f, false); break;
-	case FAULT_NO_SPACE: mend_disks(w, i); break;
+	case FAULT_NO_SPACE: /* and who could not start for want of room does now */
+		disk_mend(w, i);
+		revive(w, i);
+		break;
 	case FAULT_IO: /* a fenced copy is out until a restart */
-		mend_disks(w, i);
+		disk_mend(w, i);
 		if (is_up(w, i)) node_crash(w, i, false);
 		revive(w, i);
 		break;
@@ -323,7 +339,7 @@ void plan_heal(struct world *w) {
 		isolate(w, i, false);
 		cut_coord(w, i, false);
 		sim_hang(w->sim, regions[i], false);
-		mend_disks(w, i);
+		disk_mend(w, i);
 		for (int j = 0; j < NODES; j++)
 			if (i != j) sim_slow(w->sim, regions[i], regions[j], 0, 0);
 		if (is_up(w, i)) pause_node(w, i, false);

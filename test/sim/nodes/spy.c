@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "cell/mutant.h"
+#include "disks.h"
 #include "past.h"
 
 struct spy {
@@ -107,6 +108,7 @@ static void see_quarantine(struct spy *s, const struct position *keep) {
 		if (n && !n->quarantined) s->w->counts.quarantined++;
 		if (n) n->quarantined = true;
 		count++;
+		s->w->quarantined[s->cell]++;
 		if (!past_prev(s->w->past[s->cell], &epoch, &seq)) break;
 	}
 	world_tell(s->w, s->node, s->cell, "has %llu records in quarantine, those after %llu/%llu",
@@ -286,7 +288,7 @@ static void close_store(struct store *b) {
 
 void spy_crash(struct store *b) {
 	struct spy *s = spy_of(b);
-	store_memory_crash(s->real);
+	disk_store_crash(s->w, s->real);
 	spy_free(s);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "disks.h"
 #include "load.h"
 #include "past.h"
 #include "spy.h"
@@ -85,7 +86,8 @@ static void on_change(void *arg) {
 	check_change(w, (int)(n - w->node));
 }
 
-static void cell_open(struct world *w, int i, int c, struct host_cell_options *o) {
+/* false: its copy cannot be opened now. */
+static bool cell_open(struct world *w, int i, int c, struct host_cell_options *o) {
 	struct node *n = &w->node[i];
 	const struct placing *p = &w->cell[c];
 	static int rogue[NODES];
@@ -100,15 +102,41 @@ static void cell_open(struct world *w, int i, int c, struct host_cell_options *o
 		rogue[p->replica_count - 1] = i;
 		o->replicas = rogue;
 	} else if (!cell_at(w, c, i)) {
-		return;
+		return true;
 	}
-	struct store *real;
-	if (!n->disk[c])
-		n->disk[c] = memory_disk_new(w->options.seed * 100 + (uint64_t)(i * 10 + c));
-	ASSERT(store_memory_open(n->io, n->disk[c], &real) == ERR_OK);
+	struct fault fault = {0};
+	struct store *real = disk_store(w, i, c, &fault);
+	if (!real && fault.code == ERR_CORRUPT && w->wiped) { /* the operator does what it says */
+		world_tell(w, i, c, "is damaged, and begins anew: %s", fault.text);
+		disk_wipe(w, i, c);
+		real = disk_store(w, i, c, &fault);
+	}
+	bool may_fail = fault.code == ERR_NO_SPACE || fault.code == ERR_IO;
+	if (!real) {
+		world_tell(w, i, c, "does not open: %s", fault.text);
+		if (w->healed || !may_fail)
+			world_fail(w, "%s cannot open its copy of cell %s: %s: %s", regions[i],
+			           p->name, err_name(fault.code), fault.text);
+		return false;
+	}
 	o->store = spy_new(w, i, c, real);
 	n->spy[c] = spy_of(o->store);
 	n->reader[c] = o->store->ops->reader_new(o->store);
+	return true;
+}
+
+/* As a process that ends at start-up with a message. */
+static void give_up_start(struct world *w, int i, const struct host_cell_options *cells) {
+	struct node *n = &w->node[i];
+	sim_crash(w->sim, regions[i], false);
+	for (int c = 0; c < CELLS; c++) {
+		if (!n->spy[c]) continue;
+		cells[c].store->ops->reader_free(n->reader[c]);
+		spy_crash(cells[c].store);
+		n->spy[c] = NULL;
+		n->reader[c] = NULL;
+	}
+	n->io = NULL;
 }
 
 void node_start(struct world *w, int i) {
@@ -137,7 +165,9 @@ void node_start(struct world *w, int i) {
 	n->life++;
 	n->world = w;
 	memset(n->told, 0, sizeof n->told);
-	for (int c = 0; c < CELLS; c++) cell_open(w, i, c, &cells[c]);
+	bool opens = true;
+	for (int c = 0; c < CELLS; c++) opens = opens && cell_open(w, i, c, &cells[c]);
+	if (!opens) return give_up_start(w, i, cells);
 	ASSERT(coord_memory_open(w->coordination, n->io, regions[i], MS(COORD_DELAY_MS),
 	                         &o.coord) == ERR_OK);
 	coord_memory_cut(w->coordination, regions[i], w->coord_cut[i]);
@@ -165,6 +195,7 @@ static void clear_away(struct world *w, int i) {
 
 static void die(struct world *w, int i, bool power) {
 	w->counts.kills++;
+	if (power) disk_power_lost(w, i);
 	sim_crash(w->sim, regions[i], power);
 	/* A machine that lost its power is no process whose death a kernel proves. */
 	coord_memory_crash(w->coordination, regions[i], !power && world_random(w, 2));
@@ -206,6 +237,7 @@ void world_open(struct world *w, const struct options *o) {
 	cells_place(w);
 	for (int c = 0; c < CELLS; c++) w->past[c] = past_new(c);
 	plan_make(w);
+	disks_open(w);
 	for (int i = 0; i < NODES; i++) {
 		w->node[i].registry = registry_new();
 		w->node[i].rogue = -1;
@@ -222,10 +254,8 @@ void world_close(struct world *w) {
 		}
 	load_done(w);
 	plan_done(w);
-	for (int i = 0; i < NODES; i++) {
-		for (int c = 0; c < CELLS; c++) memory_disk_free(w->node[i].disk[c]);
-		registry_free(w->node[i].registry);
-	}
+	for (int i = 0; i < NODES; i++) registry_free(w->node[i].registry);
+	disks_close(w);
 	for (int c = 0; c < CELLS; c++) past_free(w->past[c]);
 	sim_free(w->sim);
 	coord_memory_free(w->coordination);

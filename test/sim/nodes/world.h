@@ -2,6 +2,7 @@
  * coordination, on simulated clocks, disks and network; clients that put, delete, swap, add and
  * read at every consistency; faults from a plan. One seed is one run. What the files share:
  *   world.c   the world's life, its nodes, the story it tells
+ *   disks.c   what stores stand on
  *   spy.c     stands before each store: what is durable where, and kills at each step
  *   past.c    every record that ever was: histories, branches, what each must hold
  *   load.c    clients: what they want, try, and try again
@@ -61,6 +62,8 @@ enum fault_kind {
 	FAULT_HANG,         /* disks hang */
 	FAULT_WALL,         /* wall clock jumps */
 	FAULT_ROGUE,        /* a node outside a cell's placement believes it holds a copy */
+	FAULT_WIPE,         /* a copy comes back with an empty disk, under its old name */
+	FAULT_ROT,          /* a bit turns while the node is down: found, then as above */
 	FAULT_KINDS
 };
 struct trouble {
@@ -88,7 +91,9 @@ struct node {
 	struct store_reader *reader[CELLS]; /* as an edge has one */
 	struct position durable[CELLS];     /* as far as it was told, also while it is down */
 	uint32_t life;
-	uint64_t paused_ns;  /* since */
+	int boots;              /* of the machine */
+	int disk_number[CELLS]; /* grows when a copy's disk is replaced */
+	uint64_t paused_ns;     /* since */
 	bool paused, doomed; /* doomed: killed inside its own turn, to be cleared away after it */
 	bool doomed_power;
 	int rogue; /* cell it wrongly believes it has a copy of; -1 */
@@ -104,7 +109,7 @@ struct options {
 	uint64_t seed;
 	uint64_t without; /* faults left out: bit by number */
 	bool tell;
-	bool clocks_lie; /* in this run, whatever its seed says */
+	bool clocks_lie, local; /* in this run, whatever its seed says */
 };
 struct counts {
 	uint64_t acked, reads, unknown, refused, quarantined, lost, failovers, checked_keys,
@@ -120,6 +125,9 @@ struct world {
 	struct placing cell[CELLS];
 	bool cut[NODES][NODES]; /* from, to */
 	bool coord_cut[NODES];
+	bool local;      /* the local driver, not the memory driver */
+	char dir[64];    /* of its views */
+	bool wiped;      /* one copy of `sync`: two others have every write */
 	bool healed;     /* faults are over */
 	bool clocks_lie; /* who pauses is frozen, and believes in a lease that is over */
 	struct server {
@@ -137,6 +145,7 @@ struct world {
 	uint64_t run_ns; /* how long clients and faults last */
 	uint64_t start_ns;
 	struct counts counts;
+	uint64_t quarantined[CELLS]; /* records */
 	bool failed;
 	char why[WHY_BYTES];
 	struct buf story;

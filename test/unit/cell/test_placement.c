@@ -22,12 +22,22 @@ static int teardown(void **state) {
 
 static void comes_back(void **state) {
 	const struct placement all[] = {
-		{7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east", 0, 0},
-		{8, PLACEMENT_PROMOTING, "us-west", 5, 2, "us-east", 7, 4711},
-		{1, PLACEMENT_PROMOTING, "a", 1, 0, "", 0, 0},
+		{7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east"},
+		{.epoch = 8,
+	         .state = PLACEMENT_PROMOTING,
+	         .home = "us-west",
+	         .generation = 5,
+	         .copies = 2,
+	         .from = "us-east",
+	         .set_count = 3,
+	         .set = {"us-east", "us-west", "b"},
+	         .marker_epoch = 7,
+	         .marker_seq = 4711,
+	         .strikes = {0, 3, 0, 0, 0, 0, 0, 255}},
+		{1, PLACEMENT_PROMOTING, "a", 1, 0, ""},
 		{UINT64_MAX, PLACEMENT_PROMOTING, "eu-central-with-a-long-name-31c", UINT32_MAX, 8,
-	         "b", 0, 0},
-		{9, PLACEMENT_PROMOTING, "us-east", 0, 2, "us-east", 0, 0},
+	         "b"},
+		{9, PLACEMENT_PROMOTING, "us-east", 0, 2, "us-east"},
 	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		struct placement p;
@@ -42,11 +52,14 @@ static void comes_back(void **state) {
 		assert_int_equal(p.copies, all[i].copies);
 		assert_true(p.marker_epoch == all[i].marker_epoch);
 		assert_true(p.marker_seq == all[i].marker_seq);
+		assert_memory_equal(p.strikes, all[i].strikes, sizeof p.strikes);
+		assert_int_equal(p.set_count, all[i].set_count);
+		assert_memory_equal(p.set, all[i].set, sizeof p.set);
 	}
 }
 
 static void reads_as_an_operator_would(void **state) {
-	const struct placement p = {7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east", 0, 0};
+	const struct placement p = {7, PLACEMENT_ACTIVE, "us-east", 3, 2, "us-east"};
 	assert_int_equal(placement_encode(&p, &text), ERR_OK);
 	assert_true(
 		slice_is(buf_slice(&text),
@@ -64,6 +77,15 @@ static void refuses_everything_else(void **state) {
 		"epoch=7 state=promoting home=a generation=3 copies=2 from=b marker=7-5",
 		"epoch=7 state=promoting home=a generation=3 copies=2 from=b marker=6-0",
 		"epoch=7 state=promoting home=a generation=3 copies=2 from=b marker=6",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b set=a,a",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b set=a,,b",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b set=A",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b set=a,b,c,d,e,f,g,h,i",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b strikes=0,0,0,0,0,0,0,0",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b strikes=1,0,0",
+		"epoch=7 state=active home=a generation=3 copies=2 from=b "
+	        "strikes=1,0,0,0,0,0,0,256",
+		"epoch=7 state=active home=a generation=3 copies=2 strikes=1,0,0,0,0,0,0,0 from=b",
 		"epoch=-7 state=active home=a generation=3 copies=2",
 		"epoch=07x state=active home=a generation=3 copies=2",
 		"epoch=18446744073709551616 state=active home=a generation=3 copies=2",

@@ -261,6 +261,29 @@ static void a_failed_sync_is_not_repaired_by_the_next(void **state) {
 	assert_true(lost > 20 && lost < SEEDS);
 }
 
+static void rot_turns_one_bit_and_stays(void **state) {
+	struct files *fs = disk_with_dir(3);
+	const struct files_ops *ops = fs->ops;
+	uint8_t old[SECTOR], out[SECTOR], again[SECTOR];
+	memset(old, 'o', sizeof old);
+	assert_false(sim_disk_flip(fs, "/d/", 0)); /* nothing is there yet */
+	struct file *f = create(fs, "/d/f");
+	assert_int_equal(ops->write(f, 0, old, sizeof old), ERR_OK);
+	assert_int_equal(ops->sync(f), ERR_OK);
+	assert_int_equal(ops->sync_dir(fs, "/d"), ERR_OK);
+	assert_false(sim_disk_flip(fs, "/e/", 0));
+	assert_true(sim_disk_flip(fs, "/d/", 64 * 100 + 3));
+	assert_int_equal(read_all(f, ops, out, sizeof out), SECTOR);
+	for (int i = 0; i < SECTOR; i++) assert_int_equal(out[i], i == 100 ? 'o' ^ 8 : 'o');
+	ops->close(f);
+	sim_disk_power_loss(fs, 1);
+	f = open_ok(fs, "/d/f", FILE_READ);
+	assert_int_equal(read_all(f, ops, again, sizeof again), SECTOR);
+	assert_memory_equal(again, out, SECTOR);
+	ops->close(f);
+	sim_disk_free(fs);
+}
+
 static void a_full_disk_refuses_and_recovers(void **state) {
 	struct files *fs = disk_with_dir(1);
 	const struct files_ops *ops = fs->ops;
@@ -295,6 +318,7 @@ int main(void) {
 		cmocka_unit_test(replacing_says_no_space_only_of_the_old),
 		cmocka_unit_test(faults_count_down),
 		cmocka_unit_test(a_failed_sync_is_not_repaired_by_the_next),
+		cmocka_unit_test(rot_turns_one_bit_and_stays),
 		cmocka_unit_test(a_full_disk_refuses_and_recovers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

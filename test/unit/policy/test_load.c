@@ -18,6 +18,8 @@ static const char good[] =
 	"         replication_sla: 250ms}\n"
 	"  us-2: {replicas: [us-east, us-west], mode: sync}\n"
 	"  eu-1: {replicas: [eu-west]}\n"
+	"  us-3: {replicas: [us-east, us-west], max_loss: 1000, max_lag: 300ms, on_lag: throttle,\n"
+	"         failover_after: 10s}\n"
 	"tenants:\n"
 	"  acme:\n"
 	"    residency: us\n"
@@ -69,6 +71,11 @@ static void cells_keep_succession_and_have_defaults(void **state) {
 	assert_int_equal(p->cells[2].copies, 1);
 	assert_int_equal(p->cells[2].on_partition, PARTITION_CONSISTENCY);
 	assert_true(p->cells[2].replication_sla_ms == 500);
+	assert_true(p->cells[2].max_loss == 0 && p->cells[2].max_lag_ms == 0);
+	assert_int_equal(p->cells[2].on_lag, LAG_HOLD);
+	assert_true(p->cells[3].max_loss == 1000 && p->cells[3].max_lag_ms == 300);
+	assert_int_equal(p->cells[3].on_lag, LAG_THROTTLE);
+	assert_true(p->cells[3].failover_after_ms == 10000);
 	policy_free(p);
 }
 

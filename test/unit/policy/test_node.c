@@ -118,6 +118,8 @@ static void coordination_may_be_etcd(void **state) {
 	node_config_free(c);
 	c = load_node(HEAD REGIONS);
 	assert_int_equal(c->etcd.endpoint_count, 0);
+	assert_string_equal(c->etcd.ca, "");
+	assert_string_equal(c->etcd.password_file, "");
 	node_config_free(c);
 }
 
