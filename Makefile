@@ -1,6 +1,6 @@
 # A thin layer over meson and the scripts in tools/. `make help` lists everything.
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench sim lint deps
+.PHONY: help run test build bench sim torture lint deps
 
 SUITE ?= core
 SEEDS ?= 1000
@@ -31,6 +31,10 @@ sim: deps build/gcc/build.ninja ## simulate failovers: make sim [SEEDS=1000] [SE
 	@ninja -C build/gcc --quiet test/sim/nodes/holdfast-sim
 	@exec build/gcc/test/sim/nodes/holdfast-sim --seed $(SEED_BASE) --jobs $$(nproc) \
 		$(if $(MUTANTS),--mutants,--count $(SEEDS) --shrink)
+
+torture: deps build/gcc/build.ninja ## real faults on four regions: make torture [ONLY=1,6] [SEED=N] [JSON=1]
+	@ninja -C build/gcc --quiet src/app/holdfast
+	@exec $(PYTHON) test/torture/torture.py $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 lint: deps ## the tidy rules: includes, banned calls, lengths, dead files
 	@$(PYTHON) tools/tidy.py

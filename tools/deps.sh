@@ -7,7 +7,7 @@ set -eu
 build="gcc g++ clang meson ninja-build pkg-config libuv1-dev liblmdb-dev libssl-dev libcurl4-openssl-dev
 libjansson-dev libyaml-dev libre2-dev liburcu-dev libcmocka-dev libclang-rt-14-dev tzdata python3
 python3-pytest python3-requests iso-codes curl wrk valgrind git iproute2 procps openssl nginx haproxy gdnsd
-bind9-dnsutils etcd-server"
+bind9-dnsutils etcd-server e2fsprogs"
 bench="redis-server redis-tools"
 # Only for the suites of tools/cel_spec.sh; a node from elsewhere does as well, and Debian's npm
 # would not go with it.

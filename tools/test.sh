@@ -56,7 +56,7 @@ end_to_end() {
 	rm -f build/e2e.xml
 	HOLDFAST="$PWD/build/gcc/src/app/holdfast" \
 		timeout -k 10 1800 "$python" -m pytest -q --no-header -p no:cacheprovider \
-		--junitxml=build/e2e.xml test/e2e
+		--junitxml=build/e2e.xml test/e2e test/torture
 	"$python" tools/test_report.py "$counts" junit build/e2e.xml
 }
 

@@ -5,8 +5,6 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum { SECONDARY_SILENT_MS = 5000 };
-
 static const char help[] = "usage: holdfast status [--dir DIR | -c FILE | --endpoint HOST:PORT] "
 			   "[--json]\n\n" TARGET_HELP
 			   "      --json                the regions' own answers, one object\n\n"
@@ -31,14 +29,6 @@ static void print_regions(const struct target *t, json_t *answers) {
 	}
 }
 
-/* UNSEEN: others say that it has a home, but that region does not answer us. */
-static const char *state_name(const json_t *cell) {
-	if (!json_is_true(json_object_get(cell, "active"))) return "NO HOME";
-	if (strcmp(view_text(cell, "role", ""), "home") != 0) return "UNSEEN";
-	if (json_is_true(json_object_get(cell, "failsafe"))) return "FAILSAFE";
-	return json_is_true(json_object_get(cell, "degraded")) ? "DEGRADED" : "active";
-}
-
 static void print_copy(json_t *r, const char *home, json_int_t last) {
 	const char *region = view_text(r, "region", "?");
 	bool connected = json_is_true(json_object_get(r, "connected"));
@@ -51,32 +41,11 @@ static void print_copy(json_t *r, const char *home, json_int_t last) {
 		printf(" %s(GONE)", region);
 }
 
-/* It asks every copy in turn: whom it asked last knows best. NULL: the cell has none. */
-static json_t *secondary_of(json_t *answers, const char *cell) {
-	json_t *best = NULL, *a, *c, *s;
-	size_t i, j;
-	json_int_t least = 0;
-	json_array_foreach(answers, i, a) json_array_foreach(json_object_get(a, "cells"), j, c) {
-		s = json_object_get(c, "secondary");
-		if (!s || strcmp(view_text(c, "name", ""), cell) != 0) continue;
-		json_t *ago = json_object_get(s, "asked_ms_ago");
-		if (best && (!json_is_integer(ago) || json_integer_value(ago) >= least)) continue;
-		best = s;
-		least = json_is_integer(ago) ? json_integer_value(ago) : INT64_MAX;
-	}
-	return best;
-}
-
-static bool secondary_fine(const json_t *s) {
-	json_t *ago = json_object_get(s, "asked_ms_ago");
-	return json_is_integer(ago) && json_integer_value(ago) < SECONDARY_SILENT_MS;
-}
-
 static void print_secondary(const json_t *s) {
 	if (!s) return;
 	printf("             secondary source %s in %s: ", view_text(s, "name", "?"),
 	       view_text(s, "region", "?"));
-	if (secondary_fine(s))
+	if (view_secondary_fine(s))
 		printf("%lld behind, asked %lld ms ago\n",
 		       (long long)json_integer_value(json_object_get(s, "behind")),
 		       (long long)json_integer_value(json_object_get(s, "asked_ms_ago")));
@@ -89,15 +58,10 @@ static void print_cell(json_t *answers, const char *name) {
 	const char *home = view_text(c, "home", "none");
 	bool home_view = strcmp(view_text(c, "role", ""), "home") == 0;
 	const char *held = view_text(c, "held", "");
-	json_int_t quarantined = 0;
-	size_t i, j;
-	json_t *a, *other;
-	json_array_foreach(answers, i, a)
-		json_array_foreach(json_object_get(a, "cells"), j,
-	                           other) if (strcmp(view_text(other, "name", ""), name) == 0)
-			quarantined += json_integer_value(json_object_get(other, "quarantined"));
+	json_int_t quarantined = view_quarantined(answers, name);
+	size_t i;
 	printf("%-12s %-6s %-12s %5lld  %-9s %10lld %6lld ", name, view_text(c, "mode", "?"), home,
-	       (long long)json_integer_value(json_object_get(c, "epoch")), state_name(c),
+	       (long long)json_integer_value(json_object_get(c, "epoch")), view_state(c),
 	       (long long)json_integer_value(json_object_get(c, "committed")),
 	       (long long)quarantined);
 	unsigned long long epoch = 0, last = 0;
@@ -106,29 +70,8 @@ static void print_cell(json_t *answers, const char *name) {
 		json_array_foreach(json_object_get(c, "replicas"), i, r)
 			print_copy(r, home, (json_int_t)last);
 	printf("\n");
-	print_secondary(secondary_of(answers, name));
+	print_secondary(view_secondary(answers, name));
 	if (held[0]) printf("             HELD: %s\n", held);
-}
-
-/* All regions are ready, all cells have a home that serves, and all copies are with it. */
-static bool all_fine(json_t *answers) {
-	size_t i, j;
-	json_t *a, *c, *r;
-	json_array_foreach(answers, i,
-	                   a) if (!json_is_true(json_object_get(a, "ready"))) return false;
-	json_array_foreach(view_cells(answers), i, c) {
-		const json_t *best = view_cell(answers, view_text(c, "name", "?"));
-		if (strcmp(state_name(best), "active") != 0) return false;
-		const json_t *secondary = secondary_of(answers, view_text(c, "name", "?"));
-		if (secondary && !secondary_fine(secondary)) return false;
-		json_array_foreach(json_object_get(best, "replicas"), j, r) {
-			bool is_home = strcmp(view_text(r, "region", "?"),
-			                      view_text(best, "home", "")) == 0;
-			if (!is_home && !json_is_true(json_object_get(r, "connected")))
-				return false;
-		}
-	}
-	return view_cells(answers) != NULL;
 }
 
 static void print_table(const struct target *t, json_t *answers) {
@@ -168,7 +111,7 @@ int command_status(int argc, char **argv) {
 	bool fine = false;
 	if (target_open(&where, TARGET_ADMIN, false, 2000, &t) == ERR_OK) {
 		json_t *answers = view_all(&t);
-		fine = all_fine(answers);
+		fine = view_all_fine(answers);
 		if (json)
 			print_json(&t, answers);
 		else

@@ -13,9 +13,9 @@ struct endpoints {
 	uint16_t ports[CLIENT_ENDPOINTS_MAX];
 };
 
-static void add(struct target *t, struct endpoints *e, const char *name, const char *host,
-                uint16_t port) {
-	if (t->count == CLIENT_ENDPOINTS_MAX) return;
+static void add(struct target *t, struct endpoints *e, const char *skip, const char *name,
+                const char *host, uint16_t port) {
+	if (t->count == CLIENT_ENDPOINTS_MAX || (skip && strcmp(skip, name) == 0)) return;
 	snprintf(t->names[t->count], 32, "%s", name);
 	snprintf(e->host_mem[t->count], 256, "%s", host);
 	e->hosts[t->count] = e->host_mem[t->count];
@@ -32,18 +32,18 @@ static enum err from_endpoint(const char *text, struct target *t, struct endpoin
 		return ERR_INVALID;
 	}
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	add(t, e, "", host, (uint16_t)port);
+	add(t, e, NULL, "", host, (uint16_t)port);
 	return ERR_OK;
 }
 
-static enum err from_config(const char *path, enum target_port port, struct target *t,
-                            struct endpoints *e) {
+static enum err from_config(const struct target_options *o, enum target_port port,
+                            struct target *t, struct endpoints *e) {
 	struct config c;
-	enum err err = config_load(path, &c);
+	enum err err = config_load(o->config, &c);
 	for (int i = 0; !err && i < c.node->region_count; i++) {
 		const struct node_region *r = &c.node->regions[i];
 		const struct node_address *a = port == TARGET_HTTP ? &r->http : &r->admin;
-		add(t, e, r->name, a->host, a->port);
+		add(t, e, o->skip, r->name, a->host, a->port);
 	}
 	config_done(&c);
 	return err;
@@ -56,7 +56,8 @@ static enum err from_place(const struct target_options *o, enum target_port port
 	if (err) return err;
 	int offset = port == TARGET_HTTP ? 1 : 101;
 	for (int i = 0; i < p.region_count; i++)
-		add(t, e, p.regions[i], "127.0.0.1", (uint16_t)(p.port_base + offset + i));
+		add(t, e, o->skip, p.regions[i], "127.0.0.1",
+		    (uint16_t)(p.port_base + offset + i));
 	if (key) {
 		*key = place_key(&p, o->tenant ? o->tenant : "acme");
 		if (!*key) return ERR_NOT_FOUND;
@@ -76,10 +77,14 @@ enum err target_open(const struct target_options *o, enum target_port port, bool
 	if (o->endpoint)
 		err = from_endpoint(o->endpoint, t, e);
 	else if (o->config)
-		err = from_config(o->config, port, t, e);
+		err = from_config(o, port, t, e);
 	else
 		err = from_place(o, port, t, e, needs_key && !key ? &owned : NULL);
 	if (owned) key = owned;
+	if (!err && t->count == 0) {
+		complain("no region is left to talk to: there must be another one");
+		err = ERR_INVALID;
+	}
 	if (!err && needs_key && !key) {
 		complain("no API key: give --key KEY or set HOLDFAST_KEY");
 		err = ERR_UNAUTHENTICATED;

@@ -7,6 +7,7 @@
 enum target_port { TARGET_HTTP, TARGET_ADMIN };
 struct target_options {
 	const char *dir, *config, *endpoint, *region, *tenant, *key;
+	const char *skip; /* a region that is left out; NULL: none */
 };
 /* Rows for an option_spec table. */
 #define TARGET_OPTIONS(t)                                                                          \

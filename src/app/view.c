@@ -2,7 +2,7 @@
 #include "app/view.h"
 
 /* One that hangs keeps nobody from seeing the others. */
-enum { LOOK_MS = 2000 };
+enum { LOOK_MS = 2000, SECONDARY_SILENT_MS = 5000 };
 
 json_t *view_fetch(struct target *t, int region, const char *path) {
 	struct client_request r = {.method = "GET",
@@ -71,4 +71,69 @@ int view_region(const struct target *t, const char *name) {
 	for (int i = 0; i < t->count; i++)
 		if (strcmp(t->names[i], name) == 0) return i;
 	return -1;
+}
+
+const char *view_state(const json_t *cell) {
+	if (!json_is_true(json_object_get(cell, "active"))) return "NO HOME";
+	if (strcmp(view_text(cell, "role", ""), "home") != 0) return "UNSEEN";
+	if (json_is_true(json_object_get(cell, "failsafe"))) return "FAILSAFE";
+	return json_is_true(json_object_get(cell, "degraded")) ? "DEGRADED" : "active";
+}
+
+json_int_t view_quarantined(json_t *all, const char *cell) {
+	json_int_t records = 0;
+	size_t i, j;
+	json_t *a, *c;
+	json_array_foreach(all, i, a) json_array_foreach(json_object_get(a, "cells"), j, c) {
+		if (strcmp(view_text(c, "name", ""), cell) == 0)
+			records += json_integer_value(json_object_get(c, "quarantined"));
+	}
+	return records;
+}
+
+/* It asks every copy in turn: whom it asked last knows best. NULL: the cell has none. */
+json_t *view_secondary(json_t *answers, const char *cell) {
+	json_t *best = NULL, *a, *c, *s;
+	size_t i, j;
+	json_int_t least = 0;
+	json_array_foreach(answers, i, a) json_array_foreach(json_object_get(a, "cells"), j, c) {
+		s = json_object_get(c, "secondary");
+		if (!s || strcmp(view_text(c, "name", ""), cell) != 0) continue;
+		json_t *ago = json_object_get(s, "asked_ms_ago");
+		if (best && (!json_is_integer(ago) || json_integer_value(ago) >= least)) continue;
+		best = s;
+		least = json_is_integer(ago) ? json_integer_value(ago) : INT64_MAX;
+	}
+	return best;
+}
+
+bool view_secondary_fine(const json_t *s) {
+	json_t *ago = json_object_get(s, "asked_ms_ago");
+	return json_is_integer(ago) && json_integer_value(ago) < SECONDARY_SILENT_MS;
+}
+
+/* A home that serves, and all copies are with it. */
+static bool cell_fine(json_t *cell) {
+	size_t i;
+	json_t *r;
+	if (!cell || strcmp(view_state(cell), "active") != 0) return false;
+	json_array_foreach(json_object_get(cell, "replicas"), i, r) {
+		bool is_home =
+			strcmp(view_text(r, "region", "?"), view_text(cell, "home", "")) == 0;
+		if (!is_home && !json_is_true(json_object_get(r, "connected"))) return false;
+	}
+	return true;
+}
+
+bool view_all_fine(json_t *all) {
+	size_t i;
+	json_t *a, *c;
+	json_array_foreach(all, i, a) if (!json_is_true(json_object_get(a, "ready"))) return false;
+	json_array_foreach(view_cells(all), i, c) {
+		const char *name = view_text(c, "name", "?");
+		const json_t *secondary = view_secondary(all, name);
+		if (!cell_fine(view_cell(all, name))) return false;
+		if (secondary && !view_secondary_fine(secondary)) return false;
+	}
+	return view_cells(all) != NULL;
 }

@@ -160,12 +160,6 @@ static void query_start(struct admin *a, struct http_exchange *x, const char *di
 	io_lane_submit(a->lane, &q->job);
 }
 
-static bool is_local(const struct http_exchange *x) {
-	struct slice peer = slice_str(http_exchange_peer(x));
-	return slice_starts(peer, SLICE_LIT("127.")) || slice_starts(peer, SLICE_LIT("[::1]:")) ||
-	       slice_starts(peer, SLICE_LIT("[::ffff:127."));
-}
-
 void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice rest) {
 	struct slice cell, id = {0};
 	if (!http_path_next(&rest, &cell) || cell.len == 0) {
@@ -180,7 +174,7 @@ void admin_quarantine(struct admin *a, struct http_exchange *x, struct slice res
 	bool one = http_path_next(&rest, &id) && id.len > 0;
 	if (one && !name_valid(id, sizeof(((struct admin_query *)0)->id) - 1))
 		admin_problem(x, ERR_INVALID, "an item's name has letters, digits and '-' only");
-	else if (one && !is_local(x))
+	else if (one && !http_exchange_is_here(x))
 		admin_problem(x, ERR_FORBIDDEN,
 		              "values of tenants leave through this port only to the region's own "
 		              "machine: run holdfast quarantine export there");

@@ -34,6 +34,10 @@ const char *http_exchange_peer(const struct http_exchange *x) {
 	return x->conn->io ? io_conn_peer(x->conn->io) : "";
 }
 
+bool http_exchange_is_here(const struct http_exchange *x) {
+	return x->conn->io && io_conn_is_here(x->conn->io);
+}
+
 /* RFC 9110 5.6.7; made once a second. */
 static struct slice server_date(struct http_server *s) {
 	uint64_t now_s = io_wall_ms(s->io) / 1000;

@@ -50,6 +50,7 @@ const struct http1_head *http_exchange_head(const struct http_exchange *x);
 struct slice http_exchange_body(const struct http_exchange *x);
 struct arena *http_exchange_arena(struct http_exchange *x); /* 1 MiB; freed with the exchange */
 const char *http_exchange_peer(const struct http_exchange *x);
+bool http_exchange_is_here(const struct http_exchange *x); /* see io_conn_is_here */
 /* Bytes of memory that its connection keeps for it between requests: a place where a handler may
  * remember what it learned of the credential. Zeroed with the connection. */
 enum { HTTP_CONNECTION_MEMO_BYTES = 128 };

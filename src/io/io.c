@@ -129,6 +129,10 @@ const char *io_conn_peer(const struct io_conn *c) {
 	return c->peer;
 }
 
+bool io_conn_is_here(const struct io_conn *c) {
+	return c->is_here;
+}
+
 void io_conn_close(struct io_conn *c, bool flush) {
 	if (!c) return;
 	c->handler = (struct io_conn_handler){0};

@@ -145,6 +145,9 @@ void io_conn_pause(struct io_conn *c);
 void io_conn_resume(struct io_conn *c);
 /* "127.0.0.1:1234" of the peer; valid as long as the connection. */
 const char *io_conn_peer(const struct io_conn *c);
+/* Its address is loopback or the one that it has reached us at: it runs on this machine, since
+ * the kernel drops packets from outside that claim an address of its own. */
+bool io_conn_is_here(const struct io_conn *c);
 /* No callback afterwards; frees when it may. With `flush`, what is pending is still sent
  * and the sending side shut down; then the peer's end is awaited (what it still sends is
  * thrown away), so that no reset overtakes our last bytes. All bounded by 5 s. Where pending

@@ -73,6 +73,7 @@ struct io_conn {
 	void *arg;
 	size_t limit_bytes;
 	char peer[IO_PEER_BYTES];
+	bool is_here; /* the peer is on this machine */
 };
 
 /* The rule of io_conn_write that drivers share: does `more` still fit beside `pending`? */

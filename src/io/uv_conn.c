@@ -31,6 +31,30 @@ enum err uv_conn_adopt(struct uv_conn *c, int fd) {
 	return ERR_OK;
 }
 
+static bool is_loopback(const struct sockaddr *a) {
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
+	if (a->sa_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+}
+
+static bool same_address(const struct sockaddr *a, const struct sockaddr *b) {
+	if (a->sa_family != b->sa_family) return false;
+	if (a->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)a)->sin6_addr,
+	                          &((const struct sockaddr_in6 *)b)->sin6_addr);
+}
+
+static bool is_here(struct uv_conn *c, const struct sockaddr *peer) {
+	struct sockaddr_storage own;
+	int len = sizeof own;
+	if (is_loopback(peer)) return true;
+	return uv_tcp_getsockname(&c->tcp, (struct sockaddr *)&own, &len) == 0 &&
+	       same_address((const struct sockaddr *)&own, peer);
+}
+
 void uv_conn_set_peer(struct uv_conn *c, const struct sockaddr *peer) {
 	char text[INET6_ADDRSTRLEN] = "?";
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
@@ -42,6 +66,7 @@ void uv_conn_set_peer(struct uv_conn *c, const struct sockaddr *peer) {
 		inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
 	snprintf(c->base.peer, sizeof c->base.peer, is_v6 ? "[%s]:%u" : "%s:%u", text,
 	         ntohs(is_v6 ? v6->sin6_port : v4->sin_port));
+	c->base.is_here = is_here(c, peer);
 }
 
 static void forget_state(struct uv_conn *c) {

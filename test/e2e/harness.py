@@ -113,8 +113,8 @@ class Answer:
 class Connection:
     """One kept-alive connection to one port. Not for several threads."""
 
-    def __init__(self, port, key=None, timeout_s=HTTP_TIMEOUT_S):
-        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    def __init__(self, port, key=None, timeout_s=HTTP_TIMEOUT_S, host="127.0.0.1"):
+        self.http = http.client.HTTPConnection(host, port, timeout=timeout_s)
         self.key = key
 
     def send(self, method, path, body=None, headers=None):
@@ -136,15 +136,16 @@ class Connection:
 class Tenant:
     """A tenant's view of a cluster: one connection per region and thread."""
 
-    def __init__(self, ports, key):
-        self.ports, self.key = ports, key
+    def __init__(self, ports, key, hosts=None):
+        self.ports, self.key, self.hosts = ports, key, hosts or {}
         self.local = threading.local()
 
     def connection(self, region):
         if not hasattr(self.local, "connections"):
             self.local.connections = {}
         if region not in self.local.connections:
-            self.local.connections[region] = Connection(self.ports[region], self.key)
+            self.local.connections[region] = Connection(
+                self.ports[region], self.key, host=self.hosts.get(region, "127.0.0.1"))
         return self.local.connections[region]
 
     def send(self, region, method, path, body=None, **headers):
@@ -250,16 +251,17 @@ class Cluster:
         self.admin = {r: base + 101 + i for i, r in enumerate(self.regions)}
         self.replication = {r: base + 201 + i for i, r in enumerate(self.regions)}
         self.keys = {}
+        self.hosts = dict.fromkeys(self.regions, "127.0.0.1")
 
     def log(self, region):
         path = self.dir / f"{region}.log"
         return path.read_text()[-3000:] if path.exists() else ""
 
     def tenant(self, name):
-        return Tenant(self.http, self.keys[name])
+        return Tenant(self.http, self.keys[name], self.hosts)
 
     def admin_get(self, region, path, timeout_s=5):
-        connection = Connection(self.admin[region], timeout_s=timeout_s)
+        connection = Connection(self.admin[region], timeout_s=timeout_s, host=self.hosts[region])
         try:
             return connection.send("GET", path)
         finally:
@@ -386,9 +388,11 @@ class Nodes(Cluster):
     `serve`. Options are lines for the node files. Two workers each: playgrounds have one."""
 
     def __init__(self, directory, regions, residency, cells, tenants, options="", base=None,
-                 http_of=None, workers=2, coordination="{file: coordination}", witness=None):
+                 http_of=None, workers=2, coordination="{file: coordination}", witness=None,
+                 hosts=None):
         super().__init__(directory, base or free_port_base(), regions)
         self.http.update(http_of or {})
+        self.hosts.update(hosts or {})
         self.processes, self.options, self.workers = {}, options, workers
         self.coordination, self.witness = coordination, witness
         if witness:
@@ -416,11 +420,13 @@ class Nodes(Cluster):
                 f"workers: {self.workers}\n"
                 f"{self.options if options is None else options}\nregions:\n")
         for r in self.regions:
-            text += (f'  {r}: {{http: "127.0.0.1:{self.http[r]}", admin: "127.0.0.1:{self.admin[r]}", '
-                     f'replication: "127.0.0.1:{self.replication[r]}"}}\n')
+            host = self.hosts[r]
+            text += (f'  {r}: {{http: "{host}:{self.http[r]}", admin: "{host}:{self.admin[r]}", '
+                     f'replication: "{host}:{self.replication[r]}"}}\n')
         if self.witness:
-            text += (f'witness: {{name: {self.witness}, admin: "127.0.0.1:{self.admin[self.witness]}", '
-                     f'replication: "127.0.0.1:{self.replication[self.witness]}"}}\n')
+            host = self.hosts.setdefault(self.witness, "127.0.0.1")
+            text += (f'witness: {{name: {self.witness}, admin: "{host}:{self.admin[self.witness]}", '
+                     f'replication: "{host}:{self.replication[self.witness]}"}}\n')
         return text
 
     def write_node(self, region, **kwargs):
@@ -429,13 +435,19 @@ class Nodes(Cluster):
     def start(self, *regions, wait=True):
         for region in regions or self.regions:
             log = open(self.dir / f"{region}.log", "ab")
-            self.processes[region] = subprocess.Popen(
-                [BINARY, "serve", "-c", str(self.dir / f"{region}.yaml")], stdout=log, stderr=log)
+            self.processes[region] = subprocess.Popen(self.command(region), stdout=log, stderr=log,
+                                                      env=self.environment(region))
             log.close()
         if wait:
             for region in regions or self.regions:
                 wait_for(lambda: f"{region} answers: {self.log(region)}", lambda: self._is_up(region), START_S)
         return self
+
+    def command(self, region):
+        return [BINARY, "serve", "-c", str(self.dir / f"{region}.yaml")]
+
+    def environment(self, region):
+        return None  # ours
 
     def _is_up(self, region):
         assert self.processes[region].poll() is None, self.log(region)
