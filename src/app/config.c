@@ -132,6 +132,7 @@ enum err config_load(const char *path, struct config *c) {
 	if (!e) e = node_config_check(c->node, path, c->policy, config_say, &mistakes);
 	if (e) return e;
 	resolve_optional(path, c->node->data, c->data);
+	snprintf(c->state, sizeof c->state, "%s.state", c->data);
 	resolve_optional(path, c->node->coordination, c->coordination);
 	resolve_optional(path, c->node->dns.admin_state, c->dns_state);
 	resolve_optional(path, c->node->dns.extfile, c->dns_extfile);

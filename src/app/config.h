@@ -9,7 +9,9 @@ struct config {
 	char policy_path[1024];
 	char dns_state[1024], dns_extfile[1024]; /* "": none */
 	char recordings[1024];               /* "": none */
-	char data[1024], coordination[1024]; /* resolved against the node file's directory */
+	/* What a node knows of the whole cluster, policies and tenants, is not among its tenants' data:
+	 * beside it, in DATA.state. */
+	char data[1024], state[1032], coordination[1024]; /* resolved against the node file's directory */
 	char etcd_ca[1024], etcd_cert[1024], etcd_key[1024]; /* likewise; "": none */
 	char etcd_password[256];
 	uint8_t secret[64];                  /* the cluster's; secret_len bytes */

@@ -162,7 +162,7 @@ static enum err open_host(struct node *n, struct host_cell_options *cells, struc
 static enum err open_tenants(struct node *n, struct fault *fault) {
 	const struct config *c = n->config;
 	char dir[1200];
-	snprintf(dir, sizeof(dir), "%s/tenants", c->data);
+	snprintf(dir, sizeof(dir), "%s/tenants", c->state);
 	n->tenants_dir = strdup(dir);
 	if (!n->tenants_dir) return fault_set(fault, ERR_NO_MEMORY, "no memory for a path");
 	struct tenants_options options = {
@@ -198,7 +198,7 @@ static enum err open_admin(struct node *n, struct fault *fault) {
 }
 
 static enum err open_rollout(struct node *n, struct fault *fault) {
-	snprintf(n->policies, sizeof(n->policies), "%s/policy", n->config->data);
+	snprintf(n->policies, sizeof(n->policies), "%s/policy", n->config->state);
 	struct rollout_options options = {
 		.boot = n->config->policy,
 		.boot_path = n->config->policy_path,

@@ -128,6 +128,7 @@ static enum err open_data(struct secondary *s, struct fault *fault) {
 /* An edge without a host: it reads requests and writes answers, and never decides. */
 static enum err open_front(struct secondary *s) {
 	struct edge *e = &s->front;
+	list_init(&e->requests);
 	const struct policy *p = s->options.policy;
 	e->io = s->io;
 	e->options = (struct edge_options){

@@ -132,6 +132,7 @@ void secondary_request(void *arg, struct http_exchange *x) {
 	r->edge = &s->front;
 	r->x = x;
 	r->head = http_exchange_head(x);
+	list_push_back(&s->front.requests, &r->node);
 	enum err err = request_read(r, &fault);
 	if (err) return respond_problem(r, err, fault.text);
 	struct secondary_cell *c = s->cells[r->cell];

@@ -64,6 +64,8 @@ def test_what_a_copy_never_heard_it_does_not_guess():
             acme = nodes.tenant("acme")
             assert nodes.wait_home("us-1") == "us-east"
             assert acme.put("us-east", "notes/x", b"both").status == 204
+            wait_for("the copy has it", lambda: nodes.cell("us-west", "us-1")["last"] ==
+                     nodes.cell("us-east", "us-1")["last"])
             nodes.kill("us-west")
             assert acme.put("us-east", "notes/x", b"home alone").status == 204
             nodes.kill("us-east")

@@ -362,7 +362,7 @@ def test_import_of_100000_is_in_every_region_at_once_and_for_good(own_playground
     for region in REGIONS:
         own_playground.kill(region)
     # One has lost its image and gets it from another.
-    for image in (own_playground.dir / "eu-west" / "tenants").glob("*.image"):
+    for image in (own_playground.dir / "eu-west.state" / "tenants").glob("*.image"):
         image.unlink()
     for region in REGIONS:
         own_playground.restore(region)
@@ -439,5 +439,5 @@ def test_a_full_log_becomes_an_image_by_itself(own_playground):
             "attributes"]["n"] == "59", 5)
         assert knows(tenant, region)
     for region in REGIONS:  # what is not used any more is taken away: one is served, one may be announced
-        files = own_playground.dir / region / "tenants"
+        files = own_playground.dir / f"{region}.state" / "tenants"
         wait_for(f"{region} keeps few images", lambda: len(list(files.glob("*.image"))) <= 2, 5)
