@@ -33,12 +33,18 @@ def test_an_exercise_measures_judges_undoes_and_records(own_playground, act):
 
 
 def test_a_promise_that_is_not_kept_is_said(own_playground):
-    """An outage over the limit; and writes that vanish, deleted here by the act itself."""
+    """An outage over the limit."""
     playground = own_playground
     home = playground.wait_home("us-1")
     done = holdfast("drill", "pause", home, "--for", "2s", "--limit", "5ms", "--dir", playground.dir, check=1)
     assert b"BROKEN: clients waited longer" in done.stdout
     assert rows_of(playground)[-1]["held"] is False
+
+
+def test_a_write_that_vanishes_is_said(own_playground):
+    """The act itself deletes what the drill has written; there is nothing older."""
+    playground = own_playground
+    playground.wait_home("us-1")
     eraser = (f"for k in $({BINARY} data scan drill --dir {playground.dir} --limit 20 | cut -f1 -d' '); do "
               f"{BINARY} data delete drill/$k --dir {playground.dir}; done; "
               f"echo $DRILL_REGION >{playground.dir}/told")
