@@ -132,7 +132,8 @@ enum err config_load(const char *path, struct config *c) {
 	if (!e) e = node_config_check(c->node, path, c->policy, config_say, &mistakes);
 	if (e) return e;
 	resolve_optional(path, c->node->data, c->data);
-	snprintf(c->state, sizeof c->state, "%s.state", c->data);
+	if (!*c->data) path_resolve(path, c->node->region, file); /* a witness */
+	snprintf(c->state, sizeof c->state, "%s.state", *c->data ? c->data : file);
 	resolve_optional(path, c->node->coordination, c->coordination);
 	resolve_optional(path, c->node->dns.admin_state, c->dns_state);
 	resolve_optional(path, c->node->dns.extfile, c->dns_extfile);
